@@ -1,0 +1,47 @@
+# Each target does all the set-up it needs; all share one virtual environment, .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint types bench package clean
+
+demo: $(READY)
+	rm -rf build/demo
+	mkdir -p build
+	$(BIN)/kolektor sample build/demo/KolektorSDD
+	$(BIN)/kolektor inspect build/demo/KolektorSDD
+	$(BIN)/kolektor convert build/demo/KolektorSDD build/demo/data
+	$(BIN)/kolektor verify build/demo/data --source build/demo/KolektorSDD
+
+test: $(READY)
+	$(BIN)/pytest --cov --cov-fail-under=90
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python tests/bench.py
+
+# The wheel, tried in an environment that holds nothing else.
+package: $(READY)
+	rm -rf build/package dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv build/package
+	build/package/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	build/package/bin/kolektor sample build/package/KolektorSDD --items 2
+	build/package/bin/kolektor convert build/package/KolektorSDD build/package/data
+	build/package/bin/kolektor verify build/package/data
+
+$(READY): pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("kolektor needs Python 3.10 or newer; $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=23'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,79 @@
+"""Turns the raw Kolektor datasets into verified, reproducible MVTec-AD-style datasets.
+
+>>> from pathlib import Path
+>>> import kolektor_cli as kolektor
+>>> with kolektor.open_source(Path("KolektorSDD.zip")) as source:  # doctest: +SKIP
+...     scan = kolektor.scan_source(source)
+...     split = kolektor.balanced(scan.samples, seed=0)
+...     plan = kolektor.make_plan(scan, split, category="metal", size=(500, 1240))
+...     manifest = kolektor.write_tree(plan, source, Path("data"))
+>>> kolektor.verify_tree(Path("data/metal")).ok  # doctest: +SKIP
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kolektor_cli.convert import check_output, write_tree
+    from kolektor_cli.errors import KolektorError
+    from kolektor_cli.layout import make_plan
+    from kolektor_cli.records import Finding, Manifest, Plan, Report, Sample, Scan, Split
+    from kolektor_cli.sample import write_sample
+    from kolektor_cli.scan import require_usable, scan_source
+    from kolektor_cli.source import Source, open_source
+    from kolektor_cli.split import PROTOCOLS, balanced, count_samples, read_split, split_rows
+    from kolektor_cli.tree import find_categories
+    from kolektor_cli.verify import verify_tree
+
+__all__ = [
+    "PROTOCOLS",
+    "Finding",
+    "KolektorError",
+    "Manifest",
+    "Plan",
+    "Report",
+    "Sample",
+    "Scan",
+    "Source",
+    "Split",
+    "__version__",
+    "balanced",
+    "check_output",
+    "count_samples",
+    "find_categories",
+    "make_plan",
+    "open_source",
+    "read_split",
+    "require_usable",
+    "scan_source",
+    "split_rows",
+    "verify_tree",
+    "write_sample",
+    "write_tree",
+]
+
+_MODULES = {
+    "convert": ("check_output", "write_tree"),
+    "errors": ("KolektorError",),
+    "layout": ("make_plan",),
+    "records": ("Finding", "Manifest", "Plan", "Report", "Sample", "Scan", "Split"),
+    "sample": ("write_sample",),
+    "scan": ("require_usable", "scan_source"),
+    "source": ("Source", "open_source"),
+    "split": ("PROTOCOLS", "balanced", "count_samples", "read_split", "split_rows"),
+    "tree": ("find_categories",),
+    "verify": ("verify_tree",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: OpenCV and NumPy take their time to load."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

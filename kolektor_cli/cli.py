@@ -1,0 +1,436 @@
+"""The command line: each command reads its options, calls the API, shows the result.
+
+OpenCV, NumPy and Rich are imported when a command first needs them, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+import typer.core
+
+import kolektor_cli as api
+from kolektor_cli import render
+from kolektor_cli.errors import KolektorError, UsageError
+from kolektor_cli.records import Color, Names, Plan, Scan, Size
+
+if TYPE_CHECKING:
+    from kolektor_cli.console import Console
+    from kolektor_cli.source import Source
+
+
+class _Group(typer.core.TyperGroup):
+    """Turns our errors into one message and their exit code, for every command."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KolektorError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError as error:
+            # The reader has what it wanted. What is still buffered must not fail at exit.
+            _discard_standard_output()
+            raise typer.Exit(0) from error
+        except OSError as error:
+            _discard_standard_output()
+            typer.echo(f"Error: {error.filename or 'output'}: {error.strerror}", err=True)
+            raise typer.Exit(KolektorError.exit_code) from error
+        return result
+
+
+def _discard_standard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = typer.Typer(
+    name="kolektor",
+    cls=_Group,
+    add_completion=False,
+    no_args_is_help=True,
+    # Without Rich, help needs a third of the time and reads the same in a pipe.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    # Names from the file system may hold what the output's encoding cannot say.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app()
+
+
+def _parse_size(text: str) -> Size | None:
+    """Return width and height of ``WxH``, None for ``source``."""
+    if text == "source":
+        return None
+    width, _, height = text.partition("x")
+    if not (text.isascii() and width.isdecimal() and height.isdecimal()):
+        message = f"{text!r} is neither WxH, as in 500x1240, nor 'source'"
+        raise typer.BadParameter(message, param_hint="--size")
+    return int(width), int(height)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kolektor {api.__version__}")
+        raise typer.Exit
+
+
+SourceArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
+]
+JobsOption: TypeAlias = Annotated[
+    "int | None",
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
+]
+QuietOption: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress bar and no notes on standard error.")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")]
+SeedOption: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
+]
+ProtocolOption: TypeAlias = Annotated[
+    Literal["balanced"],
+    typer.Option(
+        help="balanced: test all defective and as many good samples, train on the other good "
+        "ones; KolektorSDD: 295 train, 52 + 52 test."
+    ),
+]
+TestGoodOption: TypeAlias = Annotated[
+    "int | None",
+    typer.Option(
+        metavar="N", min=1, help="Good samples to test; default: as many as are defective."
+    ),
+]
+ValOption: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="FRACTION", help="Part of the good samples not tested that is for validation."
+    ),
+]
+SkipBadOption: TypeAlias = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
+]
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Turn the raw KolektorSDD download into an MVTec-AD-style dataset that can be trusted.
+
+    \b
+    Example:
+      kolektor inspect KolektorSDD.zip
+      kolektor convert KolektorSDD.zip data
+      kolektor verify data
+    """
+
+
+@app.command()
+def inspect(
+    source: SourceArgument,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Count what a source holds and report every deviation.
+
+    Exit code 1 if any finding is an error.
+
+    \b
+    Example:
+      kolektor inspect KolektorSDD.zip
+      kolektor inspect KolektorSDD.zip --csv > samples.csv
+    """
+    if json and csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    console = _console(quiet)
+    with api.open_source(source) as opened, console.progress("inspect") as progress:
+        scan = api.scan_source(opened, decode=True, jobs=jobs, progress=progress)
+    ok = not scan.errors
+    if json:
+        console.json("inspect", ok, render.scan_json(scan))
+    elif csv:
+        console.csv(render.scan_rows(scan))
+        console.notes(scan.findings)
+    else:
+        console.tables(render.scan_tables(scan))
+        console.findings(scan.findings)
+    _exit_unless(ok)
+
+
+@app.command()
+def split(
+    source: SourceArgument,
+    protocol: ProtocolOption = "balanced",
+    seed: SeedOption = 0,
+    test_good: TestGoodOption = None,
+    val: ValOption = 0.0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
+    ] = Path("-"),
+    skip_bad: SkipBadOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Assign every sample to train, val, test or unused; print CSV.
+
+    \b
+    Example:
+      kolektor split KolektorSDD.zip --seed 7 -o split.csv
+      kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
+    """
+    console = _console(quiet)
+    with _usable(source, console, jobs, skip_bad=skip_bad) as (_, scan):
+        made = api.PROTOCOLS[protocol](scan.samples, seed=seed, test_good=test_good, val=val)
+    rows = api.split_rows(made, scan.samples)
+    console.csv(rows, None if str(output) == "-" else output)
+
+
+@app.command()
+def convert(
+    ctx: typer.Context,
+    source: SourceArgument,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder that gets the category folder.")
+    ],
+    category: Annotated[str, typer.Option(metavar="NAME", help="Name of that folder.")] = "metal",
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="WxH",
+            help="Width and height of every image, or 'source' to keep each one's own.",
+        ),
+    ] = "500x1240",
+    color: Annotated[
+        Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
+    ] = "rgb",
+    names: Annotated[
+        Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
+    ] = "index",
+    protocol: ProtocolOption = "balanced",
+    seed: SeedOption = 0,
+    test_good: TestGoodOption = None,
+    val: ValOption = 0.0,
+    split_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--split", metavar="FILE", help="Take the split from a CSV file; - is standard input."
+        ),
+    ] = None,
+    skip_bad: SkipBadOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the category folder if it exists.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
+    ] = False,
+    json: JsonOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the MVTec-AD-style dataset: complete, or not at all.
+
+    \b
+    Example:
+      kolektor convert KolektorSDD.zip data
+      kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
+    """
+    wanted_size = _parse_size(size)
+    if split_file is not None:
+        _refuse_protocol_options(ctx)
+    api.check_output(source, out, category, force=force)
+    console = _console(quiet)
+    with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
+        if split_file is not None:
+            chosen = api.read_split(_read_input(split_file), scan.samples, str(split_file))
+        else:
+            make_split = api.PROTOCOLS[protocol]
+            chosen = make_split(scan.samples, seed=seed, test_good=test_good, val=val)
+        plan = api.make_plan(
+            scan, chosen, category=category, size=wanted_size, color=color, names=names
+        )
+        if dry_run:
+            manifest = None
+        else:
+            with console.progress("convert") as progress:
+                manifest = api.write_tree(
+                    plan, opened, out, force=force, jobs=jobs, progress=progress
+                )
+    fingerprint = manifest.fingerprint if manifest else None
+    _show_conversion(console, plan, scan, out / category, fingerprint, json=json)
+
+
+def _show_conversion(
+    console: Console, plan: Plan, scan: Scan, target: Path, fingerprint: str | None, *, json: bool
+) -> None:
+    """Show a plan, and that it was carried out if there is a fingerprint."""
+    counts = api.count_samples(plan.split, scan.samples)
+    if json:
+        facts = {"out": str(target), "dry_run": fingerprint is None, "fingerprint": fingerprint}
+        findings = {"findings": render.findings_json(scan.findings)}
+        console.json("convert", True, facts | render.plan_json(plan, counts) | findings)
+        return
+    console.tables([render.counts_table(str(target), counts)])
+    if fingerprint is None:
+        console.tables([render.plan_table(plan)])
+        console.line("dry run: nothing was written")
+    else:
+        console.line(f"fingerprint {fingerprint}")
+
+
+@app.command()
+def verify(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of such.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
+    ] = None,
+    json: JsonOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Check an MVTec-AD-style dataset, whoever made it.
+
+    Exit code 1 if any check fails.
+
+    \b
+    Example:
+      kolektor verify data
+      kolektor verify data/metal --source KolektorSDD.zip --json
+    """
+    console = _console(quiet)
+    categories = api.find_categories(out)
+    reports = []
+    with _maybe_scanned(source, console, jobs) as (opened, samples):
+        for category in categories:
+            with console.progress(f"verify {category.name}") as progress:
+                reports.append(
+                    api.verify_tree(
+                        category, source=opened, samples=samples, jobs=jobs, progress=progress
+                    )
+                )
+    ok = all(report.ok for report in reports)
+    if json:
+        found = [render.report_json(report) for report in reports]
+        console.json("verify", ok, {"categories": found})
+    else:
+        for report in reports:
+            _show_report(console, report)
+    _exit_unless(ok)
+
+
+def _show_report(console: Console, report: api.Report) -> None:
+    console.tables(render.report_tables(report))
+    for check in report.checks:
+        console.findings(check.findings, check.name)
+    if report.fingerprint:
+        console.line(f"fingerprint {report.fingerprint}")
+    failed = [check.name for check in report.checks if not check.ok]
+    console.line(f"{report.category}: " + (f"FAILED: {', '.join(failed)}" if failed else "ok"))
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    items: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Item folders; the real dataset has 50.")
+    ] = 50,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw a synthetic KolektorSDD to try things on.
+
+    \b
+    Example:
+      kolektor sample KolektorSDD-synthetic
+      kolektor sample small --items 4 --seed 1
+    """
+    console = _console(quiet)
+    with console.progress("sample") as progress:
+        counts = api.write_sample(out, items=items, seed=seed, jobs=jobs, progress=progress)
+    console.tables([render.sample_table(str(out), counts)])
+
+
+def _console(quiet: bool) -> Console:
+    from kolektor_cli.console import Console
+
+    return Console(quiet=quiet)
+
+
+@contextmanager
+def _usable(
+    path: Path, console: Console, jobs: int | None, *, skip_bad: bool
+) -> Iterator[tuple[Source, Scan]]:
+    """Open and scan a source; tell what deviates, refuse what is broken."""
+    with api.open_source(path) as source:
+        with console.progress("scan") as progress:
+            # What is to be skipped must be known before the split, so all pixels are decoded.
+            scan = api.scan_source(source, decode=skip_bad, jobs=jobs, progress=progress)
+        api.require_usable(scan, skip_bad=skip_bad)
+        console.notes(scan.findings)
+        if scan.left_out:
+            console.note(f"left out: {', '.join(scan.left_out)}")
+        yield source, scan
+
+
+@contextmanager
+def _maybe_scanned(
+    path: Path | None, console: Console, jobs: int | None
+) -> Iterator[tuple[Source | None, tuple[api.Sample, ...]]]:
+    """Open and scan a source if one is given."""
+    if path is None:
+        yield None, ()
+        return
+    with api.open_source(path) as source:
+        with console.progress("scan") as progress:
+            scan = api.scan_source(source, jobs=jobs, progress=progress)
+        console.notes(scan.findings)
+        yield source, scan.samples
+
+
+def _refuse_protocol_options(ctx: typer.Context) -> None:
+    """Refuse options that a split file makes meaningless."""
+    for name in ("protocol", "seed", "test_good", "val"):
+        given = ctx.get_parameter_source(name)
+        if given is not None and given.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} and --split exclude each other: the file is the split")
+
+
+def _read_input(path: Path) -> bytes:
+    """Read a file, or standard input for ``-``."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KolektorError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _exit_unless(ok: bool) -> None:
+    if not ok:
+        raise typer.Exit(1)

@@ -1,0 +1,231 @@
+"""From a plan to a tree: derived beside its place, checked, and put there by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from kolektor_cli import __version__, geometry, images, manifest
+from kolektor_cli.errors import OutputError, SourceError, UsageError
+from kolektor_cli.images import Pixels
+from kolektor_cli.layout import paths_of
+from kolektor_cli.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.records import (
+    Color,
+    FileEntry,
+    Geometry,
+    Manifest,
+    Plan,
+    PlannedImage,
+    Role,
+    Sample,
+)
+from kolektor_cli.rules import MANIFEST_NAME
+from kolektor_cli.source import Source
+from kolektor_cli.tree import list_tree
+
+_REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
+
+
+def check_output(source: Path, out: Path, category: str, *, force: bool = False) -> None:
+    """Check, before any work, that the category folder may be made.
+
+    Raises
+    ------
+    UsageError
+        The output lies inside the source folder, or would replace the source.
+    OutputError
+        `out` is no folder; or the category folder exists and `force` is not given, or it holds
+        something else than a dataset.
+    """
+    target = out / category
+    inside = source.resolve() if source.is_dir() else None
+    if inside and target.resolve().is_relative_to(inside):
+        raise UsageError(f"{out}: lies inside the source {source}; choose a place outside of it")
+    if source.resolve().is_relative_to(target.resolve()):
+        raise UsageError(f"{target}: holds the source {source}; choose another place")
+    existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise OutputError(f"{existing}: is not a folder; choose another place for the output")
+    if os.path.lexists(target):
+        _refuse_existing(target, force)
+
+
+def _refuse_existing(target: Path, force: bool) -> None:
+    if not force:
+        raise OutputError(f"{target}: exists already; --force replaces it")
+    if target.is_symlink() or not target.is_dir():
+        raise OutputError(f"{target}: is not a folder of a dataset; remove it yourself")
+    others = sorted(path.name for path in target.iterdir() if path.name not in _REPLACEABLE)
+    if others:
+        raise OutputError(
+            f"{target}: holds {others[0]}, so it is not a dataset's category folder, or not only; "
+            "--force does not replace it"
+        )
+
+
+def write_tree(
+    plan: Plan,
+    source: Source,
+    out: Path,
+    *,
+    force: bool = False,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+) -> Manifest:
+    """Write the tree of `plan` to the folder of its category in `out`, all or nothing.
+
+    Files are written to a hidden folder beside the target, which takes the target's name by one
+    rename when everything is there and found as planned. With `force` an existing category folder
+    is replaced. On any error or interruption nothing is left behind, and an existing folder stays.
+
+    Raises
+    ------
+    SourceError, ImageError
+        A source file cannot be read or decoded, or is not what it was when it was scanned.
+    OutputError, UsageError
+        Something cannot be written, or see `check_output`.
+    """
+    check_output(source.path, out, plan.category, force=force)
+    with _staged(out, plan.category) as stage:
+        for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
+            (stage / folder).mkdir(parents=True, exist_ok=True)
+        write = partial(_write_image, source, plan.color, stage)
+        written = parallel_map(write, plan.images, jobs, progress)
+        entries = sorted((e for pair in written for e in pair), key=lambda entry: entry.path)
+        result = _make_manifest(plan, entries)
+        (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
+        _check_listing(stage, result)
+        _put_in_place(stage, out / plan.category)
+    return result
+
+
+@contextmanager
+def _staged(out: Path, category: str) -> Iterator[Path]:
+    """Make a hidden folder in `out`; if not all goes well, remove it and what was made of `out`."""
+    missing = [path for path in (out, *out.parents) if not path.exists()]
+    stage = out / f".{category}.unfinished-{secrets.token_hex(4)}"
+    try:
+        stage.mkdir(parents=True)
+        yield stage
+    except BaseException as error:
+        # Removal is best effort here: the error under way is the one to report.
+        shutil.rmtree(stage, ignore_errors=True)
+        for path in missing:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        if isinstance(error, OSError):
+            place = error.filename or stage
+            raise OutputError(f"{place}: cannot be written: {error.strerror}") from error
+        raise
+
+
+def _write_image(
+    source: Source, color: Color, stage: Path, planned: PlannedImage
+) -> list[FileEntry]:
+    """Derive and write one image, and its mask if it has one."""
+    sample, place = planned.sample, planned.geometry
+    image = derive_image(source, sample, place, color)
+    data = images.encode_png(image, rgb=color == "rgb")
+    entries = [_write_file(stage, planned, planned.path, "image", image, data)]
+    if planned.mask_path is not None:
+        mask = derive_mask(source, sample, place)
+        data = images.encode_png(mask, rgb=False)
+        entries.append(_write_file(stage, planned, planned.mask_path, "mask", mask, data))
+    return entries
+
+
+def _write_file(
+    stage: Path, planned: PlannedImage, path: str, role: Role, pixels: Pixels, data: bytes
+) -> FileEntry:
+    (stage / path).write_bytes(data)
+    sample = planned.sample
+    return FileEntry(
+        path=path,
+        role=role,
+        sample=sample.name,
+        split=planned.split,
+        label=sample.label,
+        sha256=hashlib.sha256(data).hexdigest(),
+        pixels_sha256=images.pixels_sha256(pixels),
+        source_sha256=sample.image_sha256 if role == "image" else sample.mask_sha256,
+        geometry=planned.geometry,
+    )
+
+
+def derive_image(source: Source, sample: Sample, place: Geometry, color: Color) -> Pixels:
+    """Make the pixels of an output image: height x width, or x 3 (RGB) where the source has colour.
+
+    Raises
+    ------
+    SourceError, ImageError
+        The source file cannot be read or decoded, or is not what it was when it was scanned.
+    """
+    data = _read_unchanged(source, sample.image, sample.image_sha256)
+    pixels = images.decode_image(data, sample.image)
+    pixels = geometry.transform_image(pixels, place)
+    return images.to_gray(pixels) if color == "gray" else pixels
+
+
+def derive_mask(source: Source, sample: Sample, place: Geometry) -> Pixels:
+    """Make the pixels of an output mask: height x width, {0, 255}.
+
+    Raises
+    ------
+    SourceError, ImageError
+        The source file cannot be read or decoded, or is not what it was when it was scanned.
+    """
+    data = _read_unchanged(source, sample.mask, sample.mask_sha256)
+    return geometry.transform_mask(images.decode_gray(data, sample.mask), place)
+
+
+def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:
+    data = source.read(name)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise SourceError(f"{name}: changed while it was being converted; convert again")
+    return data
+
+
+def _make_manifest(plan: Plan, entries: list[FileEntry]) -> Manifest:
+    return Manifest(
+        kolektor=__version__,
+        category=plan.category,
+        release=plan.release,
+        options=plan.options,
+        protocol=plan.split.protocol,
+        protocol_parameters=plan.split.parameters,
+        unused=plan.unused,
+        left_out=plan.left_out,
+        fingerprint=manifest.fingerprint((e.path, e.pixels_sha256) for e in entries),
+        files=tuple(entries),
+    )
+
+
+def _check_listing(stage: Path, expected: Manifest) -> None:
+    """Check that the files on disk are those of the manifest; what is in them is verify's work."""
+    found = {path for path, kind in list_tree(stage).items() if kind != "folder"}
+    wanted = {entry.path for entry in expected.files} | {MANIFEST_NAME}
+    if found != wanted:
+        path = min(found ^ wanted)
+        raise OutputError(f"{stage / path}: was added or removed by someone else; convert again")
+
+
+def _put_in_place(stage: Path, target: Path) -> None:
+    """Give the finished folder its name; an existing one makes way, and comes back on failure."""
+    if not os.path.lexists(target):
+        stage.rename(target)
+        return
+    old = stage.with_name(f"{stage.name}.old")
+    target.rename(old)
+    try:
+        stage.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)

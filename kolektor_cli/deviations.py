@@ -1,0 +1,84 @@
+"""How samples differ from those of an official release: as findings, one a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from kolektor_cli.records import Finding, Sample, natural_key
+from kolektor_cli.releases import OfficialSample, Release
+
+
+def deviations(
+    release: Release, samples: Sequence[Sample], present: Collection[str]
+) -> list[Finding]:
+    """Compare samples with a release.
+
+    `present` names everything found, usable or not. What holds for every file (a synthetic
+    dataset, a resized copy, another annotation) is one finding; else each file has its own.
+    """
+    if not any(name in release.samples for name in present):
+        message = f"no sample is named like one of {release.name}'s; taken as another dataset"
+        return [Finding("warning", "unknown-release", "", message)]
+    return [*_missing(release, present), *_extra(release, present), *_changed(release, samples)]
+
+
+def _missing(release: Release, present: Collection[str]) -> Iterator[Finding]:
+    found_items = {name.rpartition("/")[0] for name in present}
+    for item in sorted(release.items - found_items, key=natural_key):
+        yield Finding("warning", "missing-item", item, f"is an item of {release.name}; not here")
+    for name in sorted(release.samples.keys() - set(present), key=natural_key):
+        if name.rpartition("/")[0] in found_items:
+            yield Finding("warning", "missing-part", name, f"is in {release.name}; not here")
+
+
+def _extra(release: Release, present: Collection[str]) -> Iterator[Finding]:
+    extra_items = {name.rpartition("/")[0] for name in present} - release.items
+    for item in sorted(extra_items, key=natural_key):
+        yield Finding("warning", "extra-item", item, f"is no item of {release.name}")
+    for name in sorted(set(present) - release.samples.keys(), key=natural_key):
+        if name.rpartition("/")[0] not in extra_items:
+            yield Finding("warning", "extra-part", name, f"is not in {release.name}")
+
+
+def _changed(release: Release, samples: Sequence[Sample]) -> Iterator[Finding]:
+    known = [(s, release.samples[s.name]) for s in samples if s.name in release.samples]
+    sizes = [
+        Finding("warning", "size", sample.image, _size_message(sample, official))
+        for sample, official in known
+        if (sample.width, sample.height) != (official.width, official.height)
+    ]
+    images = [
+        Finding("warning", "changed-image", sample.image, "is not the official file")
+        for sample, official in known
+        if sample.image_sha256 != official.image_sha256
+    ]
+    masks = [
+        Finding("warning", "changed-mask", sample.mask, _mask_message(sample, official))
+        for sample, official in known
+        if sample.mask_sha256 != official.mask_sha256
+    ]
+    yield from sizes if len(sizes) < len(known) else [_ALL_SIZES]
+    yield from images if len(images) < len(known) else [_ALL_IMAGES]
+    yield from masks if len(masks) < len(known) else [_ALL_MASKS]
+
+
+def _size_message(sample: Sample, official: OfficialSample) -> str:
+    return (
+        f"is {sample.width}x{sample.height} pixels, officially {official.width}x{official.height}"
+    )
+
+
+def _mask_message(sample: Sample, official: OfficialSample) -> str:
+    return (
+        f"is not the official file: marks {sample.defect_pixels} pixels, "
+        f"officially {official.defect_pixels}"
+    )
+
+
+_ALL_SIZES = Finding("warning", "size", "", "no image has its official size: a resized copy?")
+_ALL_IMAGES = Finding(
+    "info", "changed-image", "", "no image is the official file: synthetic, or saved again?"
+)
+_ALL_MASKS = Finding(
+    "info", "changed-mask", "", "no mask is the official file: another annotation, or saved again?"
+)

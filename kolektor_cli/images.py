@@ -1,0 +1,291 @@
+"""The only place where pixels are decoded and encoded; every failure names the file.
+
+Pixels are uint8 arrays, rows first: height x width where an image has one channel, height x width
+x 3 in the order red, green, blue where it has three. JPEG is decoded by simplejpeg in its strict
+mode, which raises where libjpeg only warns (on file descriptor 2, where nobody checks) and fills
+the rest of a damaged picture with gray; PNG and BMP by OpenCV, once their structure has been
+found whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from isal import isal_zlib
+
+from kolektor_cli.errors import ImageError
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 2**26
+"""The largest image that is decoded, 67 megapixels: a hundred times a KolektorSDD image, and a
+bound on the memory that a header can ask for."""
+
+_JPEG_START = b"\xff\xd8"
+_JPEG_SCAN = b"\xff\xda"
+_JPEG_END = b"\xff\xd9"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_BMP_START = b"BM"
+_FILTER_UP = 2
+_SOFTWARE_CHUNK = (b"tEXt", b"Software\0kolektor")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself: format, width and height in pixels."""
+
+    format: Literal["JPEG", "PNG", "BMP"]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class PngHeader:
+    """What a PNG says of itself; `color_type` as the PNG standard numbers them (0 gray, 2 RGB).
+
+    `by_kolektor` tells whether it carries the text that `encode_png` puts there.
+    """
+
+    width: int
+    height: int
+    bit_depth: int
+    color_type: int
+    by_kolektor: bool
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """Read the size of an image and check, without decoding it, that the file is whole.
+
+    Raises
+    ------
+    ImageError
+        The file is empty, cut short, damaged, larger than `MAX_PIXELS`, or no JPEG, PNG or BMP.
+    """
+    if not data:
+        raise ImageError(f"{name}: is empty")
+    if data.startswith(_JPEG_START):
+        header = _read_jpeg_header(data, name)
+    elif data.startswith(_PNG_START):
+        png = read_png(data, name)
+        header = Header("PNG", png.width, png.height)
+    elif data.startswith(_BMP_START):
+        header = _read_bmp_header(data, name)
+    else:
+        raise ImageError(f"{name}: is not a JPEG, PNG or BMP image, whatever its name says")
+    if not 0 < header.width * header.height <= MAX_PIXELS:
+        raise ImageError(f"{name}: claims {header.width}x{header.height} pixels; too many")
+    return header
+
+
+def _read_jpeg_header(data: bytes, name: str) -> Header:
+    try:
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data, strict=True)
+    except ValueError as error:
+        raise ImageError(f"{name}: is a damaged JPEG: {error}") from error
+    if colorspace in ("CMYK", "YCCK"):
+        raise ImageError(f"{name}: is a {colorspace} JPEG; save it as RGB or gray")
+    # Entropy-coded data cannot hold the end marker; one that a scan follows is a thumbnail's.
+    end = data.rfind(_JPEG_END)
+    if end < 0 or _JPEG_SCAN in data[end:]:
+        raise ImageError(f"{name}: is a JPEG cut short")
+    return Header("JPEG", width, height)
+
+
+def read_png(data: bytes, name: str) -> PngHeader:
+    """Read what a PNG says of itself, and check every chunk of it, without decoding pixels.
+
+    Raises
+    ------
+    ImageError
+        The file is no PNG, is cut short, a chunk does not fit its checksum, or bytes follow its
+        end.
+    """
+    chunks = list(_png_chunks(data, name))
+    kind, header = chunks[0]
+    if kind != b"IHDR" or len(header) != 13:
+        raise ImageError(f"{name}: is a damaged PNG: it does not start with its header")
+    width, height, bit_depth, color_type = struct.unpack_from(">IIBB", header)
+    return PngHeader(width, height, bit_depth, color_type, _SOFTWARE_CHUNK in chunks)
+
+
+def _read_bmp_header(data: bytes, name: str) -> Header:
+    if len(data) < 54:
+        raise ImageError(f"{name}: is a BMP cut short")
+    offset = struct.unpack_from("<I", data, 10)[0]
+    width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
+    # Rows are padded to whole words of four bytes; negative heights mean top row first.
+    rows = (width * depth + 31) // 32 * 4 * abs(height)
+    if compression == 0 and len(data) < offset + rows:
+        raise ImageError(f"{name}: is a BMP cut short")
+    return Header("BMP", width, abs(height))
+
+
+def _png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and contents of each chunk, up to the end chunk, which must be the file's end."""
+    if not data.startswith(_PNG_START):
+        raise ImageError(f"{name}: is not a PNG")
+    position, kind = len(_PNG_START), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", data[position : position + 8].ljust(8, b"\0"))
+        end = position + 8 + length
+        if end + 4 > len(data):
+            raise ImageError(f"{name}: is a PNG cut short")
+        checksum = isal_zlib.crc32(memoryview(data)[position + 4 : end])
+        if checksum != int.from_bytes(data[end : end + 4], "big"):
+            raise ImageError(f"{name}: is a damaged PNG: a chunk does not fit its checksum")
+        yield kind, data[position + 8 : end]
+        position = end + 4
+    if position != len(data):
+        raise ImageError(f"{name}: has {len(data) - position} bytes behind the end of the PNG")
+
+
+def decode_image(data: bytes, name: str) -> Pixels:
+    """Decode an image to height x width where its file has one channel, else x 3 (RGB), uint8.
+
+    16 bits are reduced to 8, transparency is dropped, and an orientation in EXIF is ignored: the
+    pixels come as they are stored, which is how the masks are drawn.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be decoded whole.
+    """
+    header = read_header(data, name)
+    if header.format == "JPEG":
+        return _decode_jpeg(data, name)
+    pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR)
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
+
+
+def decode_gray(data: bytes, name: str) -> Pixels:
+    """Decode an image to one channel, height x width, uint8; palettes are resolved to gray values.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be decoded whole.
+    """
+    header = read_header(data, name)
+    if header.format == "JPEG":
+        return to_gray(_decode_jpeg(data, name))
+    return _decode_with_opencv(data, name, cv2.IMREAD_GRAYSCALE)
+
+
+def _decode_jpeg(data: bytes, name: str) -> Pixels:
+    gray = simplejpeg.decode_jpeg_header(data)[2].lower() == "gray"
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(data, "GRAY" if gray else "RGB", strict=True)
+    except ValueError as error:
+        raise ImageError(f"{name}: is a damaged JPEG: {error}") from error
+    return pixels[..., 0] if gray else pixels
+
+
+def _decode_with_opencv(data: bytes, name: str, mode: int) -> Pixels:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise ImageError(f"{name}: cannot be decoded: {error.err}") from error
+    if pixels is None:
+        raise ImageError(f"{name}: cannot be decoded; the file is damaged")
+    return pixels.astype(np.uint8, copy=False)
+
+
+def to_gray(pixels: Pixels) -> Pixels:
+    """Reduce RGB to one channel by the weights of ITU-R BT.601, as OpenCV does; gray stays gray."""
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
+def to_rgb(pixels: Pixels) -> Pixels:
+    """Make three equal channels of one; RGB stays as it is."""
+    if pixels.ndim == 3:
+        return pixels
+    return cv2.merge([pixels, pixels, pixels]).astype(np.uint8, copy=False)
+
+
+def gray_values(pixels: Pixels) -> tuple[int, ...]:
+    """List the values that occur, in ascending order; quick where most are 0, as in masks."""
+    marked = pixels[pixels > 0]
+    background = (0,) if marked.size < pixels.size else ()
+    return (*background, *np.unique(marked).tolist())
+
+
+def pixels_sha256(pixels: Pixels) -> str:
+    """Hash an image's pixels: SHA-256 of the uint8 values, row-major, channels interleaved.
+
+    Three equal channels count as one, so a gray image has one hash however it is stored.
+    """
+    return hashlib.sha256(without_equal_channels(pixels).tobytes()).hexdigest()
+
+
+def without_equal_channels(pixels: Pixels) -> Pixels:
+    """Reduce three channels that are all equal to one; anything else stays as it is."""
+    if pixels.ndim == 2:
+        return pixels
+    first = cv2.extractChannel(pixels, 0)
+    if any(not np.array_equal(first, cv2.extractChannel(pixels, other)) for other in (1, 2)):
+        return pixels
+    return first.astype(np.uint8, copy=False)
+
+
+def encode_jpeg(pixels: Pixels, name: str) -> bytes:
+    """Encode height x width uint8 as a gray JPEG of quality 100, that of the KolektorSDD images.
+
+    Raises
+    ------
+    ImageError
+        The image cannot be encoded.
+    """
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    if not done:
+        raise ImageError(f"{name}: cannot be encoded as JPEG")
+    return data.tobytes()
+
+
+def encode_png(pixels: Pixels, *, rgb: bool) -> bytes:
+    """Encode height x width, or height x width x 3 (RGB), uint8, as an 8-bit PNG.
+
+    With `rgb`, one channel becomes three equal ones; without, three become one (see `to_gray`).
+    The same pixels give the same bytes, and those carry the text ``Software: kolektor``.
+
+    Every row is filtered by Up, the difference to the row above, and the whole is deflated by
+    ISA-L at its level 1. On a resized KolektorSDD image (500x1240) this takes 1.7 ms and 278 kB
+    in gray, 3.9 ms and 457 kB in RGB; OpenCV's own encoder takes 6.2 ms and 283 kB, 14.4 ms and
+    645 kB; zlib at level 1 on the same filtered rows 8.6 ms and 285 kB, 19.7 ms and 484 kB.
+    """
+    if not rgb:
+        pixels = to_gray(pixels)
+    height, width = pixels.shape[:2]
+    filtered = pixels.copy()
+    filtered[1:] -= pixels[:-1]
+    if rgb:
+        # Equal channels have equal differences: filtering one plane is a third of the work.
+        filtered = to_rgb(filtered)
+    rows = np.empty((height, 1 + filtered.size // height), np.uint8)
+    rows[:, 0] = _FILTER_UP
+    rows[:, 1:] = filtered.reshape(height, -1)
+    color_type = 2 if rgb else 0
+    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    return b"".join(
+        (
+            _PNG_START,
+            _png_chunk(b"IHDR", header),
+            _png_chunk(*_SOFTWARE_CHUNK),
+            _png_chunk(b"IDAT", isal_zlib.compress(rows, 1)),
+            _png_chunk(b"IEND", b""),
+        )
+    )
+
+
+def _png_chunk(kind: bytes, contents: bytes) -> bytes:
+    checksum = isal_zlib.crc32(contents, isal_zlib.crc32(kind))
+    return struct.pack(">I4s", len(contents), kind) + contents + struct.pack(">I", checksum)

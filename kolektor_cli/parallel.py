@@ -1,0 +1,58 @@
+"""Work on several items at a time, with results in order and progress told."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of items done and their total."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def default_jobs() -> int:
+    """Count the processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+) -> list[Result]:
+    """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+
+    Threads serve because decoding, hashing, deflating and writing all release the interpreter's
+    lock. The first exception, in the order of the items, is raised; work not yet begun is then
+    dropped, and work under way has ended when this returns, so its files can be removed.
+    """
+    jobs = jobs or default_jobs()
+    results: list[Result] = []
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(jobs) as executor:
+        try:
+            for item in items:
+                pending.append(executor.submit(function, item))
+                # A queue a few times as long as the number of threads keeps them all busy.
+                if len(pending) >= 4 * jobs:
+                    results.append(pending.popleft().result())
+                    progress(len(results), len(items))
+            while pending:
+                results.append(pending.popleft().result())
+                progress(len(results), len(items))
+        finally:
+            for future in pending:
+                future.cancel()
+    return results

@@ -1,0 +1,162 @@
+"""Check a tree against the source that it is said to be made from: every file derived again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from kolektor_cli import images, rules
+from kolektor_cli.convert import derive_image, derive_mask
+from kolektor_cli.errors import ImageError, SourceError, UsageError
+from kolektor_cli.geometry import stretch
+from kolektor_cli.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.records import Check, Color, FileEntry, Finding, Manifest, Sample, Size
+from kolektor_cli.source import Source
+from kolektor_cli.split import PROTOCOLS
+from kolektor_cli.tree import PngFacts, Tree
+
+
+def check_source(
+    tree: Tree,
+    source: Source,
+    samples: Sequence[Sample],
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+) -> Check:
+    """Derive each file of a tree from the source again and compare pixels.
+
+    With a manifest, each file is derived from the sample and by the geometry that stand there; the
+    split is made again, too, and every sample must be accounted for. Without one, each image is
+    looked for among all samples stretched to its size.
+    """
+    if tree.manifest is not None:
+        findings = [
+            *_check_split(tree.manifest, samples),
+            *_check_complete(tree.manifest, samples),
+            *_check_files(tree, tree.manifest, source, samples, jobs, progress),
+        ]
+    else:
+        findings = list(_check_by_pixels(tree, source, samples, jobs, progress))
+    return Check("source", "files are what the source gives when derived again", tuple(findings))
+
+
+def _check_split(found: Manifest, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Make the split again, unless it came from a file."""
+    protocol = PROTOCOLS.get(found.protocol)
+    if protocol is None:
+        return
+    try:
+        assigned = protocol(samples, **found.protocol_parameters).assigned
+    except (UsageError, TypeError) as error:
+        message = f"has a split that cannot be made of this source: {error}"
+        yield Finding("error", "wrong-split", rules.MANIFEST_NAME, message)
+        return
+    for entry in found.files:
+        wanted = assigned.get(entry.sample)
+        if wanted is not None and wanted != entry.split:
+            message = f"is {entry.sample}, which the protocol {found.protocol} puts in {wanted}"
+            yield Finding("error", "wrong-split", entry.path, message)
+
+
+def _check_complete(found: Manifest, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Find samples that are neither in the tree nor said to be unused."""
+    accounted = {entry.sample for entry in found.files} | {*found.unused, *found.left_out}
+    for sample in samples:
+        if sample.name not in accounted:
+            message = "is in the source, and not accounted for in the manifest"
+            yield Finding("error", "lost-sample", sample.name, message)
+
+
+def _check_files(
+    tree: Tree,
+    found: Manifest,
+    source: Source,
+    samples: Sequence[Sample],
+    jobs: int | None,
+    progress: Progress,
+) -> Iterator[Finding]:
+    by_name = {sample.name: sample for sample in samples}
+    color: Color = "gray" if found.options.get("color") == "gray" else "rgb"
+    check = partial(_check_file, tree.pngs, source, by_name, color)
+    for finding in parallel_map(check, found.files, jobs, progress):
+        if finding:
+            yield finding
+
+
+def _check_file(
+    pngs: Mapping[str, PngFacts],
+    source: Source,
+    samples: Mapping[str, Sample],
+    color: Color,
+    entry: FileEntry,
+) -> Finding | None:
+    """Derive one file again; a file that is missing or unreadable is for other checks to report."""
+    facts, sample = pngs.get(entry.path), samples.get(entry.sample)
+    if sample is None:
+        message = f"was made from {entry.sample}, which is no usable sample of the source"
+        return Finding("error", "no-source", entry.path, message)
+    if facts is None or facts.problem:
+        return None
+    try:
+        if entry.role == "image":
+            pixels = derive_image(source, sample, entry.geometry, color)
+        else:
+            pixels = derive_mask(source, sample, entry.geometry)
+    except (SourceError, ImageError) as error:
+        return Finding("error", "no-source", entry.path, str(error))
+    if images.pixels_sha256(pixels) == facts.pixels_sha256 and entry.geometry.size == facts.size:
+        return None
+    message = f"does not have the pixels that {entry.sample} of the source gives"
+    return Finding("error", "other-pixels", entry.path, message)
+
+
+def _check_by_pixels(
+    tree: Tree,
+    source: Source,
+    samples: Sequence[Sample],
+    jobs: int | None,
+    progress: Progress,
+) -> Iterator[Finding]:
+    """Look for each image of a tree without a manifest among the samples of the source."""
+    pngs = {path: f for path, f in tree.pngs.items() if not f.problem and not rules.is_mask(path)}
+    matches: dict[tuple[Size, str], list[Sample]] = defaultdict(list)
+    for size in sorted({facts.size for facts in pngs.values()}):
+        derive = partial(_image_hash, source, size)
+        for sample, sha256 in zip(
+            samples, parallel_map(derive, samples, jobs, progress), strict=True
+        ):
+            matches[size, sha256].append(sample)
+    for path, facts in pngs.items():
+        candidates = matches.get((facts.size, facts.pixels_sha256), [])
+        mask = tree.pngs.get(rules.mask_path(path))
+        finding = _check_match(path, facts.size, mask, candidates, source)
+        if finding:
+            yield finding
+
+
+def _image_hash(source: Source, size: Size, sample: Sample) -> str:
+    geometry = stretch((sample.width, sample.height), size)
+    return images.pixels_sha256(derive_image(source, sample, geometry, "rgb"))
+
+
+def _check_match(
+    path: str, size: Size, mask: PngFacts | None, candidates: Sequence[Sample], source: Source
+) -> Finding | None:
+    """Compare label and mask of an image with the samples that have its pixels."""
+    if not candidates:
+        message = f"is no image of the source, resized to {size[0]}x{size[1]} by bilinear stretch"
+        return Finding("error", "no-source", path, message)
+    label = "defective" if rules.is_test_of_defects(rules.split_path(path)[0]) else "good"
+    same_label = [sample for sample in candidates if sample.label == label]
+    if not same_label:
+        message = f"lies among the {label} images, but is {candidates[0].name}, which is not"
+        return Finding("error", "wrong-label", path, message)
+    if label == "good" or mask is None or mask.problem:
+        return None
+    for sample in same_label:
+        geometry = stretch((sample.width, sample.height), size)
+        if images.pixels_sha256(derive_mask(source, sample, geometry)) == mask.pixels_sha256:
+            return None
+    message = f"does not have the pixels that the mask of {same_label[0].name} gives"
+    return Finding("error", "other-pixels", rules.mask_path(path), message)

@@ -1,0 +1,168 @@
+"""A folder or a zip archive as a list of names and the bytes behind each."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from kolektor_cli.errors import SourceError
+
+MAX_FILE_BYTES = 2**28
+"""The largest file that is read, 256 MiB: a thousand times a KolektorSDD image, and a bound on the
+memory that a damaged or hostile archive can ask for."""
+
+
+class Source(ABC):
+    """Files by name; names are relative and have forward slashes. Reading is thread-safe.
+
+    A context manager: leaving it closes what it holds open.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    """The names of all files, sorted; folders are not listed."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be read whole.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is held open."""
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(path: Path) -> Source:
+    """Open a folder or a zip archive.
+
+    Raises
+    ------
+    SourceError
+        There is nothing at `path`, it is neither a folder nor a readable zip archive, or it holds
+        no file.
+    """
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder")
+    source: Source = FolderSource(path) if path.is_dir() else ZipSource(path)
+    if not source.names:
+        source.close()
+        raise SourceError(f"{path}: is empty; give the folder or zip with the item folders")
+    return source
+
+
+class FolderSource(Source):
+    """A folder with everything below it; links are followed, a loop of links only once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names = tuple(sorted(_files_below(path, "", frozenset())))
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file; see `Source.read`."""
+        file = self.path / name
+        try:
+            if not file.is_file():
+                raise SourceError(f"{name}: is not a regular file, or a link that leads nowhere")
+            _check_size(name, file.stat().st_size)
+            return file.read_bytes()
+        except OSError as error:
+            raise SourceError(f"{name}: cannot be read: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Do nothing: no file is held open."""
+
+
+def _files_below(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Yield the name of each file below `folder`; `above` identifies the folders on the way."""
+    try:
+        status = folder.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    below = above | {identity}
+                    yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/", below)
+                else:
+                    yield prefix + entry.name
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed: {error.strerror}") from error
+
+
+class ZipSource(Source):
+    """A zip archive, read in place: nothing is extracted to disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise SourceError(_not_a_zip(path)) from error
+        entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
+        self.names = tuple(sorted(entry.filename for entry in entries))
+        try:
+            self._refuse_unreadable(entries)
+        except SourceError:
+            self.close()
+            raise
+
+    def _refuse_unreadable(self, entries: list[zipfile.ZipInfo]) -> None:
+        if any(entry.flag_bits & 0x1 for entry in entries):
+            raise SourceError(f"{self.path}: is encrypted; unpack it and give the folder")
+        name, times = Counter(self.names).most_common(1)[0] if self.names else ("", 0)
+        if times > 1:
+            raise SourceError(f"{self.path}: holds {name} {times} times; unpack and clean it first")
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file, checked by the archive's CRC; see `Source.read`."""
+        try:
+            _check_size(name, self._archive.getinfo(name).file_size)
+            return self._archive.read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise SourceError(f"{name}: is damaged in the archive: {error}") from error
+        except NotImplementedError as error:
+            raise SourceError(f"{name}: cannot be unpacked: {error}") from error
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive.close()
+
+
+def _not_a_zip(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(b"PK"):
+        return f"{path}: is a zip archive that is damaged or cut short; download it again"
+    return f"{path}: is neither a folder nor a zip archive"
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise SourceError(f"{name}: has {size} bytes; no image of these datasets is that large")

@@ -1,0 +1,160 @@
+"""A category folder on disk: what lies in it, and facts about every file, read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kolektor_cli import images, manifest
+from kolektor_cli.errors import ImageError, ManifestError, OutputError
+from kolektor_cli.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.records import Manifest, Size
+from kolektor_cli.rules import MANIFEST_NAME, Kind, is_mask
+
+_CHANNELS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
+
+
+@dataclass(frozen=True, slots=True)
+class PngFacts:
+    """What one PNG of a tree holds; without pixels, to know thousands of them at once.
+
+    `format` is bit depth and channels in words; `values` are the gray values of a mask.
+    `problem` says why the file could not be read as an image; the rest is then empty.
+    """
+
+    sha256: str
+    format: str = ""
+    size: Size = (0, 0)
+    pixels_sha256: str = ""
+    values: tuple[int, ...] = ()
+    by_kolektor: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The facts about one category folder.
+
+    `manifest_problem` is set where there is a manifest that cannot be read.
+    """
+
+    path: Path
+    entries: Mapping[str, Kind]
+    pngs: Mapping[str, PngFacts]
+    manifest: Manifest | None
+    manifest_problem: str | None
+
+    @property
+    def ours(self) -> bool:
+        """Whether this tool made it."""
+        has_manifest = MANIFEST_NAME in self.entries
+        return has_manifest or any(facts.by_kolektor for facts in self.pngs.values())
+
+
+def find_categories(out: Path) -> list[Path]:
+    """Find the category folders at `out`: itself, or folders directly in it.
+
+    Raises
+    ------
+    OutputError
+        There is nothing at `out`, or no category folder.
+    """
+    if not out.is_dir():
+        raise OutputError(f"{out}: is no folder; give the folder that 'kolektor convert' wrote to")
+    if _is_category(out):
+        return [out]
+    categories = sorted(path for path in out.iterdir() if path.is_dir() and _is_category(path))
+    categories = [path for path in categories if not path.name.startswith(".")]
+    if not categories:
+        raise OutputError(
+            f"{out}: is no MVTec-style tree; neither it nor a folder in it holds train and test"
+        )
+    return categories
+
+
+def _is_category(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("train", "test", MANIFEST_NAME))
+
+
+def list_tree(folder: Path) -> dict[str, Kind]:
+    """List everything below a folder; links are named and not followed.
+
+    Raises
+    ------
+    OutputError
+        A folder cannot be listed.
+    """
+    return dict(_entries_below(folder, ""))
+
+
+def _entries_below(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                kind = _kind(entry)
+                yield prefix + entry.name, kind
+                if kind == "folder":
+                    yield from _entries_below(Path(entry.path), f"{prefix}{entry.name}/")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be listed: {error.strerror}") from error
+
+
+def _kind(entry: os.DirEntry[str]) -> Kind:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_dir():
+        return "folder"
+    return "file" if entry.is_file() else "other"
+
+
+def read_tree(category: Path, jobs: int | None = None, progress: Progress = no_progress) -> Tree:
+    """Read every PNG of a category folder once.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be listed, or a file in it cannot be read.
+    """
+    entries = list_tree(category)
+    pngs = sorted(p for p, kind in entries.items() if kind == "file" and p.endswith(".png"))
+    facts = parallel_map(partial(_read_png, category), pngs, jobs, progress)
+    found, problem = None, None
+    if entries.get(MANIFEST_NAME) == "file":
+        try:
+            found = manifest.from_bytes(_read(category / MANIFEST_NAME))
+        except ManifestError as error:
+            problem = _without_name(error, MANIFEST_NAME)
+    return Tree(category, entries, dict(zip(pngs, facts, strict=True)), found, problem)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read_png(category: Path, path: str) -> PngFacts:
+    data = _read(category / path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        header = images.read_png(data, path)
+        pixels = images.decode_image(data, path)
+    except ImageError as error:
+        return PngFacts(sha256, problem=_without_name(error, path))
+    return PngFacts(
+        sha256=sha256,
+        format=f"{header.bit_depth}-bit {_CHANNELS.get(header.color_type, 'unknown')}",
+        size=(header.width, header.height),
+        pixels_sha256=images.pixels_sha256(pixels),
+        values=images.gray_values(pixels) if is_mask(path) else (),
+        by_kolektor=header.by_kolektor,
+    )
+
+
+def _without_name(error: Exception, name: str) -> str:
+    return str(error).removeprefix(f"{name}: ")

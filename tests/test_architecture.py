@@ -1,0 +1,84 @@
+"""Data flows one way: each module imports only those that the table allows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import kolektor_cli
+
+PACKAGE = Path(kolektor_cli.__file__).parent
+
+ALLOWED = {
+    "errors": set(),
+    "records": set(),
+    "parallel": set(),
+    "releases": {"records"},
+    "source": {"errors"},
+    "images": {"errors"},
+    "geometry": {"errors", "images", "records"},
+    "deviations": {"records", "releases"},
+    "scan": {"deviations", "errors", "images", "parallel", "records", "releases", "source"},
+    "split": {"errors", "records"},
+    "rules": {"records"},
+    "layout": {"errors", "geometry", "records", "rules"},
+    "manifest": {"errors", "records", "rules"},
+    "tree": {"errors", "images", "manifest", "parallel", "records", "rules"},
+    "convert": {
+        *("errors", "geometry", "images", "layout", "manifest", "parallel", "records", "rules"),
+        *("source", "tree"),
+    },
+    "provenance": {
+        *("convert", "errors", "geometry", "images", "parallel", "records", "rules", "source"),
+        *("split", "tree"),
+    },
+    "verify": {"manifest", "parallel", "provenance", "records", "rules", "source", "tree"},
+    "sample": {"errors", "images", "parallel", "records", "releases"},
+    "render": {"records"},
+    "console": {"errors", "parallel", "records", "render"},
+    "cli": {"console", "errors", "records", "render", "source"},
+    "__main__": {"cli"},
+}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Find the modules of the package that a module imports, by name; not the package itself."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "kolektor_cli":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kolektor_cli."):
+            found.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {parts[1] for parts in names if parts[0] == "kolektor_cli" and parts[1:]}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("module", sorted({p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}))
+def test_module_imports_only_what_the_table_allows(module: str) -> None:
+    assert imported_modules(PACKAGE / f"{module}.py") <= ALLOWED[module]
+
+
+def test_table_has_no_circle() -> None:
+    remaining = dict(ALLOWED)
+    while remaining:
+        free = [name for name, imports in remaining.items() if not imports & remaining.keys()]
+        assert free, f"a circle among {sorted(remaining)}"
+        for name in free:
+            del remaining[name]
+
+
+@pytest.mark.parametrize("module", ["rich", "typer"])
+def test_only_one_module_prints(module: str) -> None:
+    home = {"rich": {"console"}, "typer": {"cli"}}[module]
+    users = {
+        path.stem
+        for path in PACKAGE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == module)
+        or (isinstance(node, ast.Import) and node.names[0].name.split(".")[0] == module)
+    }
+    assert users == home
