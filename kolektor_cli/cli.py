@@ -41,7 +41,7 @@ class _Group(typer.core.TyperGroup):
             raise typer.Exit(0) from error
         except OSError as error:
             _discard_standard_output()
-            typer.echo(f"Error: {error.filename or 'output'}: {error.strerror}", err=True)
+            typer.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
             raise typer.Exit(KolektorError.exit_code) from error
         return result
 
@@ -92,7 +92,7 @@ SourceArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
 ]
 JobsOption: TypeAlias = Annotated[
-    "int | None",
+    int | None,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
 ]
 QuietOption: TypeAlias = Annotated[
@@ -110,7 +110,7 @@ ProtocolOption: TypeAlias = Annotated[
     ),
 ]
 TestGoodOption: TypeAlias = Annotated[
-    "int | None",
+    int | None,
     typer.Option(
         metavar="N", min=1, help="Good samples to test; default: as many as are defective."
     ),
@@ -203,6 +203,7 @@ def split(
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (_, scan):
         made = api.PROTOCOLS[protocol](scan.samples, seed=seed, test_good=test_good, val=val)
+    _tell(console, scan)
     rows = api.split_rows(made, scan.samples)
     console.csv(rows, None if str(output) == "-" else output)
 
@@ -270,6 +271,7 @@ def convert(
         plan = api.make_plan(
             scan, chosen, category=category, size=wanted_size, color=color, names=names
         )
+        _tell(console, scan)
         if dry_run:
             manifest = None
         else:
@@ -385,16 +387,20 @@ def _console(quiet: bool) -> Console:
 def _usable(
     path: Path, console: Console, jobs: int | None, *, skip_bad: bool
 ) -> Iterator[tuple[Source, Scan]]:
-    """Open and scan a source; tell what deviates, refuse what is broken."""
+    """Open and scan a source; refuse what is broken."""
     with api.open_source(path) as source:
         with console.progress("scan") as progress:
             # What is to be skipped must be known before the split, so all pixels are decoded.
             scan = api.scan_source(source, decode=skip_bad, jobs=jobs, progress=progress)
         api.require_usable(scan, skip_bad=skip_bad)
-        console.notes(scan.findings)
-        if scan.left_out:
-            console.note(f"left out: {', '.join(scan.left_out)}")
         yield source, scan
+
+
+def _tell(console: Console, scan: Scan) -> None:
+    """Tell what of a source deviates and what is left out."""
+    console.notes(scan.findings)
+    if scan.left_out:
+        console.note(f"left out: {', '.join(scan.left_out)}")
 
 
 @contextmanager

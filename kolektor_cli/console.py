@@ -31,6 +31,13 @@ _PIPE_WIDTH = 100_000
 """Columns for output that is not a terminal: wide enough to cut and fold nothing."""
 
 
+class _PipeConsole(rich.console.Console):
+    """Leaves it to the caller what a closed pipe means; Rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Console:
     """Standard output for a command's result, standard error for progress and notes.
 
@@ -40,7 +47,7 @@ class Console:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        self._out = rich.console.Console(
+        self._out = _PipeConsole(
             file=sys.stdout, width=width, highlight=False, markup=False, emoji=False
         )
         self._err = rich.console.Console(

@@ -14,7 +14,7 @@ from pathlib import Path
 from kolektor_cli import __version__, geometry, images, manifest
 from kolektor_cli.errors import OutputError, SourceError, UsageError
 from kolektor_cli.images import Pixels
-from kolektor_cli.layout import paths_of
+from kolektor_cli.layout import check_category, paths_of
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import (
     Color,
@@ -39,12 +39,13 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
     Raises
     ------
     UsageError
-        The output lies inside the source folder, or would replace the source.
+        The category cannot be a folder's name; the output lies inside the source folder, or would
+        replace the source.
     OutputError
         `out` is no folder; or the category folder exists and `force` is not given, or it holds
         something else than a dataset.
     """
-    target = out / category
+    target = out / check_category(category)
     inside = source.resolve() if source.is_dir() else None
     if inside and target.resolve().is_relative_to(inside):
         raise UsageError(f"{out}: lies inside the source {source}; choose a place outside of it")

@@ -24,8 +24,15 @@ def deviations(
 
 def _missing(release: Release, present: Collection[str]) -> Iterator[Finding]:
     found_items = {name.rpartition("/")[0] for name in present}
-    for item in sorted(release.items - found_items, key=natural_key):
-        yield Finding("warning", "missing-item", item, f"is an item of {release.name}; not here")
+    missing = sorted(release.items - found_items, key=natural_key)
+    if len(missing) > len(release.items) / 2:
+        # Who takes a small part of a release does so on purpose.
+        message = f"{len(missing)} of {release.name}'s {len(release.items)} items are not here"
+        yield Finding("warning", "missing-item", "", message)
+    else:
+        for item in missing:
+            message = f"is an item of {release.name}; not here"
+            yield Finding("warning", "missing-item", item, message)
     for name in sorted(release.samples.keys() - set(present), key=natural_key):
         if name.rpartition("/")[0] in found_items:
             yield Finding("warning", "missing-part", name, f"is in {release.name}; not here")

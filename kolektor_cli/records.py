@@ -22,8 +22,9 @@ SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test", "unused")
 
 def natural_key(name: str) -> tuple[object, ...]:
     """Sort key that puts ``Part10`` behind ``Part9``; distinct names have distinct keys."""
-    parts = re.split(r"(\d+)", name, flags=re.ASCII)
-    return (*(int(part) if index % 2 else part for index, part in enumerate(parts)), name)
+    parts = re.split(r"0*(\d+)", name, flags=re.ASCII)
+    # Of two numbers without leading zeros, the longer is the greater.
+    return (*((len(p), p) if index % 2 else p for index, p in enumerate(parts)), name)
 
 
 @dataclass(frozen=True, slots=True)

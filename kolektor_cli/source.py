@@ -17,6 +17,9 @@ MAX_FILE_BYTES = 2**28
 """The largest file that is read, 256 MiB: a thousand times a KolektorSDD image, and a bound on the
 memory that a damaged or hostile archive can ask for."""
 
+_ENCRYPTED_FLAG, _UTF8_FLAG = 0x1, 0x800
+"""Bits of a zip entry's general purpose flags (.ZIP File Format Specification, 4.4.4)."""
+
 
 class Source(ABC):
     """Files by name; names are relative and have forward slashes. Reading is thread-safe.
@@ -124,7 +127,8 @@ class ZipSource(Source):
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise SourceError(_not_a_zip(path)) from error
         entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
-        self.names = tuple(sorted(entry.filename for entry in entries))
+        self._entries = {_entry_name(entry): entry for entry in entries}
+        self.names = tuple(sorted(self._entries))
         try:
             self._refuse_unreadable(entries)
         except SourceError:
@@ -132,17 +136,19 @@ class ZipSource(Source):
             raise
 
     def _refuse_unreadable(self, entries: list[zipfile.ZipInfo]) -> None:
-        if any(entry.flag_bits & 0x1 for entry in entries):
+        if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
             raise SourceError(f"{self.path}: is encrypted; unpack it and give the folder")
-        name, times = Counter(self.names).most_common(1)[0] if self.names else ("", 0)
-        if times > 1:
-            raise SourceError(f"{self.path}: holds {name} {times} times; unpack and clean it first")
+        counts = Counter(map(_entry_name, entries))
+        repeated = [name for name, count in counts.items() if count > 1]
+        if repeated:
+            raise SourceError(f"{self.path}: holds {repeated[0]} twice; unpack and clean it first")
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file, checked by the archive's CRC; see `Source.read`."""
         try:
-            _check_size(name, self._archive.getinfo(name).file_size)
-            return self._archive.read(name)
+            entry = self._entries[name]
+            _check_size(name, entry.file_size)
+            return self._archive.read(entry)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise SourceError(f"{name}: is damaged in the archive: {error}") from error
         except NotImplementedError as error:
@@ -153,6 +159,16 @@ class ZipSource(Source):
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+
+
+def _entry_name(entry: zipfile.ZipInfo) -> str:
+    """Return an entry's name; some packers write UTF-8 and do not set the flag that says so."""
+    if entry.flag_bits & _UTF8_FLAG:
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return entry.filename
 
 
 def _not_a_zip(path: Path) -> str:
