@@ -6,11 +6,13 @@ OpenCV, NumPy and Rich are imported when a command first needs them, so that hel
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
 
 import typer
 import typer.core
@@ -62,8 +64,16 @@ app = typer.Typer(
 )
 
 
+def _exit_by_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Run the command line."""
+    # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _exit_by_signal)
     # Names from the file system may hold what the output's encoding cannot say.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

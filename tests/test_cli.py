@@ -397,16 +397,17 @@ def test_a_zip_with_names_in_other_scripts_is_converted(
     run("verify", tmp_path / "öut", "--source", tmp_path / "数据 ä.zip")
 
 
-def test_an_interrupted_conversion_exits_with_130_and_leaves_nothing(
-    synthetic: Path, tmp_path: Path
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_conversion_leaves_nothing(
+    number: signal.Signals, code: int, synthetic: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     with subprocess.Popen([*KOLEKTOR, "convert", str(synthetic), str(out), "-q"]) as process:
         while not list(out.glob(".metal.unfinished-*/train/good/*.png")):
             assert process.poll() is None
             time.sleep(0.001)
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
+        process.send_signal(number)
+        assert process.wait() == code
     assert list(tmp_path.iterdir()) == []
 
 
