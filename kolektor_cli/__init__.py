@@ -4,7 +4,7 @@
 >>> import kolektor_cli as kolektor
 >>> with kolektor.open_source(Path("KolektorSDD.zip")) as source:  # doctest: +SKIP
 ...     scan = kolektor.scan_source(source)
-...     split = kolektor.balanced(scan.samples, seed=0)
+...     split = kolektor.balanced(scan.samples, scan.duplicates, seed=0)
 ...     plan = kolektor.make_plan(scan, split, category="metal", size=(500, 1240))
 ...     manifest = kolektor.write_tree(plan, source, Path("data"))
 >>> kolektor.verify_tree(Path("data/metal")).ok  # doctest: +SKIP
@@ -22,18 +22,40 @@ if TYPE_CHECKING:
     from kolektor_cli.convert import check_output, write_tree
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.layout import make_plan
-    from kolektor_cli.records import Finding, Manifest, Plan, Report, Sample, Scan, Split
+    from kolektor_cli.records import (
+        Duplicate,
+        Finding,
+        Leak,
+        Manifest,
+        Plan,
+        Report,
+        Sample,
+        Scan,
+        Split,
+    )
     from kolektor_cli.sample import write_sample
     from kolektor_cli.scan import require_usable, scan_source
     from kolektor_cli.source import Source, open_source
-    from kolektor_cli.split import PROTOCOLS, balanced, count_samples, read_split, split_rows
+    from kolektor_cli.split import (
+        PROTOCOLS,
+        anomalib,
+        balanced,
+        count_samples,
+        find_leaks,
+        grouped,
+        make_split,
+        vicos,
+    )
+    from kolektor_cli.splitfiles import read_split, split_rows
     from kolektor_cli.tree import find_categories
     from kolektor_cli.verify import verify_tree
 
 __all__ = [
     "PROTOCOLS",
+    "Duplicate",
     "Finding",
     "KolektorError",
+    "Leak",
     "Manifest",
     "Plan",
     "Report",
@@ -42,17 +64,22 @@ __all__ = [
     "Source",
     "Split",
     "__version__",
+    "anomalib",
     "balanced",
     "check_output",
     "count_samples",
     "find_categories",
+    "find_leaks",
+    "grouped",
     "make_plan",
+    "make_split",
     "open_source",
     "read_split",
     "require_usable",
     "scan_source",
     "split_rows",
     "verify_tree",
+    "vicos",
     "write_sample",
     "write_tree",
 ]
@@ -61,11 +88,17 @@ _MODULES = {
     "convert": ("check_output", "write_tree"),
     "errors": ("KolektorError",),
     "layout": ("make_plan",),
-    "records": ("Finding", "Manifest", "Plan", "Report", "Sample", "Scan", "Split"),
+    "records": (
+        *("Duplicate", "Finding", "Leak", "Manifest", "Plan", "Report", "Sample", "Scan", "Split"),
+    ),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
     "source": ("Source", "open_source"),
-    "split": ("PROTOCOLS", "balanced", "count_samples", "read_split", "split_rows"),
+    "split": (
+        *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),
+        *("make_split", "vicos"),
+    ),
+    "splitfiles": ("read_split", "split_rows"),
     "tree": ("find_categories",),
     "verify": ("verify_tree",),
 }

@@ -20,7 +20,7 @@ import typer.core
 import kolektor_cli as api
 from kolektor_cli import render
 from kolektor_cli.errors import KolektorError, UsageError
-from kolektor_cli.records import Color, Names, Plan, Scan, Size
+from kolektor_cli.records import Color, Names, Plan, Scan, Size, Split
 
 if TYPE_CHECKING:
     from kolektor_cli.console import Console
@@ -70,6 +70,8 @@ def _exit_by_signal(number: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
+    # What OpenCV has to say of a file is in our message; it would say it again on its own.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -113,23 +115,40 @@ SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
 ]
 ProtocolOption: TypeAlias = Annotated[
-    Literal["balanced"],
+    Literal["balanced", "vicos", "grouped", "anomalib"],
     typer.Option(
-        help="balanced: test all defective and as many good samples, train on the other good "
-        "ones; KolektorSDD: 295 train, 52 + 52 test."
+        help="Rule by which samples are split; 'kolektor split --help' tells of each.",
     ),
+]
+SplitSeedOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="balanced, grouped: the seed; default 0."),
 ]
 TestGoodOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="Good samples to test; default: as many as are defective."
+        metavar="N",
+        min=1,
+        help="balanced: good samples to test; default: as many as are defective.",
     ),
 ]
 ValOption: TypeAlias = Annotated[
-    float,
+    float | None,
     typer.Option(
-        metavar="FRACTION", help="Part of the good samples not tested that is for validation."
+        metavar="FRACTION",
+        help="balanced: part of the good samples not tested that is for validation; default 0.",
     ),
+]
+FoldOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="I", min=0, help="vicos, grouped: the fold to test, from 0."),
+]
+FoldsOption: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="K", min=2, help="grouped: number of folds; default 3.")
+]
+DropLeaksOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
 ]
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
@@ -176,7 +195,7 @@ def inspect(
         raise typer.BadParameter("--json and --csv exclude each other")
     console = _console(quiet)
     with api.open_source(source) as opened, console.progress("inspect") as progress:
-        scan = api.scan_source(opened, decode=True, jobs=jobs, progress=progress)
+        scan = api.scan_source(opened, jobs=jobs, progress=progress)
     ok = not scan.errors
     if json:
         console.json("inspect", ok, render.scan_json(scan))
@@ -193,9 +212,12 @@ def inspect(
 def split(
     source: SourceArgument,
     protocol: ProtocolOption = "balanced",
-    seed: SeedOption = 0,
+    seed: SplitSeedOption = None,
     test_good: TestGoodOption = None,
-    val: ValOption = 0.0,
+    val: ValOption = None,
+    fold: FoldOption = None,
+    folds: FoldsOption = None,
+    drop_leaks: DropLeaksOption = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
@@ -206,14 +228,26 @@ def split(
     """Assign every sample to train, val, test or unused; print CSV.
 
     \b
+    Protocols (counts on KolektorSDD):
+      balanced  test all defective and as many good samples, train on the other
+                good ones; the same picture stays on one side: 295 / 52 + 52
+      vicos     the authors' folds, --fold 0|1|2; with --drop-leaks without what
+                they have on both sides: fold 0 tests 117 good and 18 defective
+      grouped   --folds K --fold I: whole physical items, of which there are 47
+      anomalib  the split of Anomalib's Kolektor data module: 277 / 70 + 52
+
+    \b
     Example:
       kolektor split KolektorSDD.zip --seed 7 -o split.csv
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
+    options = _given(
+        seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
+    )
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (_, scan):
-        made = api.PROTOCOLS[protocol](scan.samples, seed=seed, test_good=test_good, val=val)
-    _tell(console, scan)
+        made = api.make_split(protocol, scan.samples, scan.duplicates, options)
+    _tell(console, scan, made)
     rows = api.split_rows(made, scan.samples)
     console.csv(rows, None if str(output) == "-" else output)
 
@@ -240,9 +274,12 @@ def convert(
         Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
     ] = "index",
     protocol: ProtocolOption = "balanced",
-    seed: SeedOption = 0,
+    seed: SplitSeedOption = None,
     test_good: TestGoodOption = None,
-    val: ValOption = 0.0,
+    val: ValOption = None,
+    fold: FoldOption = None,
+    folds: FoldsOption = None,
+    drop_leaks: DropLeaksOption = False,
     split_file: Annotated[
         Path | None,
         typer.Option(
@@ -268,20 +305,23 @@ def convert(
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
     """
     wanted_size = _parse_size(size)
+    options = _given(
+        seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
+    )
     if split_file is not None:
-        _refuse_protocol_options(ctx)
+        _refuse_protocol_options(ctx, options)
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
         if split_file is not None:
-            chosen = api.read_split(_read_input(split_file), scan.samples, str(split_file))
+            data = _read_input(split_file)
+            chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
         else:
-            make_split = api.PROTOCOLS[protocol]
-            chosen = make_split(scan.samples, seed=seed, test_good=test_good, val=val)
+            chosen = api.make_split(protocol, scan.samples, scan.duplicates, options)
         plan = api.make_plan(
             scan, chosen, category=category, size=wanted_size, color=color, names=names
         )
-        _tell(console, scan)
+        _tell(console, scan, chosen)
         if dry_run:
             manifest = None
         else:
@@ -300,8 +340,11 @@ def _show_conversion(
     counts = api.count_samples(plan.split, scan.samples)
     if json:
         facts = {"out": str(target), "dry_run": fingerprint is None, "fingerprint": fingerprint}
-        findings = {"findings": render.findings_json(scan.findings)}
-        console.json("convert", True, facts | render.plan_json(plan, counts) | findings)
+        told = {
+            "leaks": render.leaks_json(api.find_leaks(plan.split.assigned, scan.duplicates)),
+            "findings": render.findings_json(scan.findings),
+        }
+        console.json("convert", True, facts | render.plan_json(plan, counts) | told)
         return
     console.tables([render.counts_table(str(target), counts)])
     if fingerprint is None:
@@ -320,6 +363,9 @@ def verify(
         Path | None,
         typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
+    ] = False,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
@@ -336,12 +382,17 @@ def verify(
     console = _console(quiet)
     categories = api.find_categories(out)
     reports = []
-    with _maybe_scanned(source, console, jobs) as (opened, samples):
+    with _maybe_scanned(source, console, jobs) as (opened, scan):
         for category in categories:
             with console.progress(f"verify {category.name}") as progress:
                 reports.append(
                     api.verify_tree(
-                        category, source=opened, samples=samples, jobs=jobs, progress=progress
+                        category,
+                        source=opened,
+                        scan=scan,
+                        strict=strict,
+                        jobs=jobs,
+                        progress=progress,
                     )
                 )
     ok = all(report.ok for report in reports)
@@ -400,15 +451,17 @@ def _usable(
     """Open and scan a source; refuse what is broken."""
     with api.open_source(path) as source:
         with console.progress("scan") as progress:
-            # What is to be skipped must be known before the split, so all pixels are decoded.
-            scan = api.scan_source(source, decode=skip_bad, jobs=jobs, progress=progress)
+            scan = api.scan_source(source, jobs=jobs, progress=progress)
         api.require_usable(scan, skip_bad=skip_bad)
         yield source, scan
 
 
-def _tell(console: Console, scan: Scan) -> None:
-    """Tell what of a source deviates and what is left out."""
+def _tell(console: Console, scan: Scan, split: Split) -> None:
+    """Tell what of a source deviates, what is left out, and what of a split leaks."""
     console.notes(scan.findings)
+    leaks = api.find_leaks(split.assigned, scan.duplicates)
+    if leaks:
+        console.note(render.leaks_line(leaks))
     if scan.left_out:
         console.note(f"left out: {', '.join(scan.left_out)}")
 
@@ -416,25 +469,33 @@ def _tell(console: Console, scan: Scan) -> None:
 @contextmanager
 def _maybe_scanned(
     path: Path | None, console: Console, jobs: int | None
-) -> Iterator[tuple[Source | None, tuple[api.Sample, ...]]]:
+) -> Iterator[tuple[Source | None, Scan | None]]:
     """Open and scan a source if one is given."""
     if path is None:
-        yield None, ()
+        yield None, None
         return
     with api.open_source(path) as source:
         with console.progress("scan") as progress:
             scan = api.scan_source(source, jobs=jobs, progress=progress)
         console.notes(scan.findings)
-        yield source, scan.samples
+        yield source, scan
 
 
-def _refuse_protocol_options(ctx: typer.Context) -> None:
-    """Refuse options that a split file makes meaningless."""
-    for name in ("protocol", "seed", "test_good", "val"):
-        given = ctx.get_parameter_source(name)
-        if given is not None and given.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
-            raise UsageError(f"{option} and --split exclude each other: the file is the split")
+def _given(**options: object) -> dict[str, object]:
+    """Keep the options that were given: those of the protocol have their defaults there."""
+    # By identity: 0 is a seed and a fold like any other, and equal to False.
+    return {n: value for n, value in options.items() if value is not None and value is not False}
+
+
+def _refuse_protocol_options(ctx: typer.Context, options: dict[str, object]) -> None:
+    """Refuse options that a split file makes meaningless; `fold` may choose one of its folds."""
+    given = [name for name in options if name != "fold"]
+    source = ctx.get_parameter_source("protocol")
+    if source is not None and source.name == "COMMANDLINE":
+        given.append("protocol")
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise UsageError(f"{option} and --split exclude each other: the file is the split")
 
 
 def _read_input(path: Path) -> bytes:

@@ -46,16 +46,22 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         something else than a dataset.
     """
     target = out / check_category(category)
-    inside = source.resolve() if source.is_dir() else None
-    if inside and target.resolve().is_relative_to(inside):
-        raise UsageError(f"{out}: lies inside the source {source}; choose a place outside of it")
-    if source.resolve().is_relative_to(target.resolve()):
-        raise UsageError(f"{target}: holds the source {source}; choose another place")
-    existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
-    if not existing.is_dir():
-        raise OutputError(f"{existing}: is not a folder; choose another place for the output")
-    if os.path.lexists(target):
-        _refuse_existing(target, force)
+    try:
+        inside = source.resolve() if source.is_dir() else None
+        if inside and target.resolve().is_relative_to(inside):
+            raise UsageError(
+                f"{out}: lies inside the source {source}; choose a place outside of it"
+            )
+        if source.resolve().is_relative_to(target.resolve()):
+            raise UsageError(f"{target}: holds the source {source}; choose another place")
+        existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+        if not existing.is_dir():
+            raise OutputError(f"{existing}: is not a folder; choose another place for the output")
+        if os.path.lexists(target):
+            _refuse_existing(target, force)
+    except (OSError, RuntimeError, ValueError) as error:
+        # Links in a circle, a path that is too long or holds a NUL.
+        raise OutputError(f"{target}: cannot be a folder for the output: {error}") from error
 
 
 def _refuse_existing(target: Path, force: bool) -> None:
@@ -103,7 +109,7 @@ def write_tree(
         result = _make_manifest(plan, entries)
         (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
         _check_listing(stage, result)
-        _put_in_place(stage, out / plan.category)
+        _put_in_place(stage, out / plan.category, force)
     return result
 
 
@@ -151,6 +157,7 @@ def _write_file(
         path=path,
         role=role,
         sample=sample.name,
+        group=sample.group,
         split=planned.split,
         label=sample.label,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -217,11 +224,12 @@ def _check_listing(stage: Path, expected: Manifest) -> None:
         raise OutputError(f"{stage / path}: was added or removed by someone else; convert again")
 
 
-def _put_in_place(stage: Path, target: Path) -> None:
+def _put_in_place(stage: Path, target: Path, force: bool) -> None:
     """Give the finished folder its name; an existing one makes way, and comes back on failure."""
     if not os.path.lexists(target):
         stage.rename(target)
         return
+    _refuse_existing(target, force)
     old = stage.with_name(f"{stage.name}.old")
     target.rename(old)
     try:

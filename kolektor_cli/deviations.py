@@ -64,6 +64,8 @@ def _changed(release: Release, samples: Sequence[Sample]) -> Iterator[Finding]:
         for sample, official in known
         if sample.mask_sha256 != official.mask_sha256
     ]
+    if not known:
+        return
     yield from sizes if len(sizes) < len(known) else [_ALL_SIZES]
     yield from images if len(images) < len(known) else [_ALL_IMAGES]
     yield from masks if len(masks) < len(known) else [_ALL_MASKS]

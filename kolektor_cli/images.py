@@ -23,6 +23,7 @@ from isal import isal_zlib
 
 from kolektor_cli.errors import ImageError
 
+Format: TypeAlias = Literal["JPEG", "PNG", "BMP"]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 2**26
@@ -42,7 +43,7 @@ _SOFTWARE_CHUNK = (b"tEXt", b"Software\0kolektor")
 class Header:
     """What a file says of itself: format, width and height in pixels."""
 
-    format: Literal["JPEG", "PNG", "BMP"]
+    format: Format
     width: int
     height: int
 
@@ -75,14 +76,18 @@ def read_header(data: bytes, name: str) -> Header:
         header = _read_jpeg_header(data, name)
     elif data.startswith(_PNG_START):
         png = read_png(data, name)
-        header = Header("PNG", png.width, png.height)
+        header = _header("PNG", png.width, png.height, name)
     elif data.startswith(_BMP_START):
         header = _read_bmp_header(data, name)
     else:
         raise ImageError(f"{name}: is not a JPEG, PNG or BMP image, whatever its name says")
-    if not 0 < header.width * header.height <= MAX_PIXELS:
-        raise ImageError(f"{name}: claims {header.width}x{header.height} pixels; too many")
     return header
+
+
+def _header(format_: Format, width: int, height: int, name: str) -> Header:
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(f"{name}: claims {width}x{height} pixels; no image has that many")
+    return Header(format_, width, height)
 
 
 def _read_jpeg_header(data: bytes, name: str) -> Header:
@@ -96,7 +101,7 @@ def _read_jpeg_header(data: bytes, name: str) -> Header:
     end = data.rfind(_JPEG_END)
     if end < 0 or _JPEG_SCAN in data[end:]:
         raise ImageError(f"{name}: is a JPEG cut short")
-    return Header("JPEG", width, height)
+    return _header("JPEG", width, height, name)
 
 
 def read_png(data: bytes, name: str) -> PngHeader:
@@ -121,11 +126,19 @@ def _read_bmp_header(data: bytes, name: str) -> Header:
         raise ImageError(f"{name}: is a BMP cut short")
     offset = struct.unpack_from("<I", data, 10)[0]
     width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
+    header = _header("BMP", width, abs(height), name)
+    colors = struct.unpack_from("<I", data, 46)[0]
+    if (
+        compression != 0
+        or depth not in (1, 4, 8, 16, 24, 32)
+        or (depth <= 8 and colors > 1 << depth)
+    ):
+        raise ImageError(f"{name}: is a damaged BMP, or one of a kind that is not read")
     # Rows are padded to whole words of four bytes; negative heights mean top row first.
     rows = (width * depth + 31) // 32 * 4 * abs(height)
-    if compression == 0 and len(data) < offset + rows:
+    if len(data) < offset + rows:
         raise ImageError(f"{name}: is a BMP cut short")
-    return Header("BMP", width, abs(height))
+    return header
 
 
 def _png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
@@ -161,6 +174,8 @@ def decode_image(data: bytes, name: str) -> Pixels:
     header = read_header(data, name)
     if header.format == "JPEG":
         return _decode_jpeg(data, name)
+    if header.format == "PNG":
+        data = _only_pixels(data, name)
     pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR)
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
 
@@ -176,7 +191,40 @@ def decode_gray(data: bytes, name: str) -> Pixels:
     header = read_header(data, name)
     if header.format == "JPEG":
         return to_gray(_decode_jpeg(data, name))
+    if header.format == "PNG":
+        data = _only_pixels(data, name)
     return _decode_with_opencv(data, name, cv2.IMREAD_GRAYSCALE)
+
+
+def _only_pixels(data: bytes, name: str) -> bytes:
+    """Leave of a PNG what its pixels are made of: profiles, gamma and orientation go."""
+    needed = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+    chunks = [_png_chunk(*chunk) for chunk in _png_chunks(data, name) if chunk[0] in needed]
+    return _PNG_START + b"".join(chunks)
+
+
+def decode_reduced(data: bytes, name: str, size: tuple[int, int]) -> Pixels:
+    """Decode an image to one channel, height x width uint8, at a reduced scale if its format can.
+
+    The result is at least of `size` (width, height in pixels) where the image is. A JPEG is
+    decoded at down to an eighth of its size, in half the time; all of its data is read, so damage
+    is found as in full.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be decoded whole.
+    """
+    if read_header(data, name).format != "JPEG":
+        return decode_gray(data, name)
+    width, height = size
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            data, "GRAY", min_width=width, min_height=height, strict=True
+        )
+    except ValueError as error:
+        raise ImageError(f"{name}: is a damaged JPEG: {error}") from error
+    return pixels[..., 0]
 
 
 def _decode_jpeg(data: bytes, name: str) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from kolektor_cli.errors import UsageError
@@ -18,7 +19,9 @@ from kolektor_cli.records import (
     SplitName,
     natural_key,
 )
-from kolektor_cli.rules import IMAGE_FOLDERS, check_names, mask_path
+from kolektor_cli.rules import IMAGE_FOLDERS, check_names, check_structure, mask_path
+
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 
 MIN_DIGITS = 3
 """MVTec AD's names have three digits; all of a category's get more when a folder needs them."""
@@ -30,12 +33,17 @@ def check_category(category: str) -> str:
     Raises
     ------
     UsageError
-        It is empty, starts with a dot, holds a character that some system forbids, or is longer
-        than 200 bytes (file systems take 255; the hidden folder for unfinished work adds some).
+        It is empty, starts or ends with a dot or a space, holds a character or is a name that some
+        system forbids, or is longer than 200 bytes (file systems take 255; the hidden folder for
+        unfinished work adds some).
     """
     forbidden = sorted(set(category) & set('/\\:*?"<>|\0')) or [c for c in category if c < " "]
-    if not category or category.startswith(".") or category.strip() != category:
-        raise UsageError(f"category {category!r}: must not be empty, nor start with a dot or space")
+    if not category or category.strip(". ") != category:
+        raise UsageError(
+            f"category {category!r}: must not be empty, nor start or end with a dot or a space"
+        )
+    if _RESERVED.fullmatch(category.partition(".")[0]):
+        raise UsageError(f"category {category!r}: is the name of a device under Windows")
     if forbidden:
         raise UsageError(f"category {category!r}: {forbidden[0]!r} cannot stand in a folder's name")
     if len(category.encode(errors="surrogatepass")) > 200:
@@ -97,7 +105,8 @@ def _plan_images(
         for folder, members in folders.items()
         for sample in members
     ]
-    findings = list(check_names(path for image in planned for path in paths_of(image)))
+    paths = [path for image in planned for path in paths_of(image)]
+    findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), ours=True)]
     if findings:
         raise UsageError(f"{findings[0].path}: {findings[0].message}; choose --names index")
     return tuple(planned)

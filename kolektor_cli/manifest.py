@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, get_args
 
 from kolektor_cli.errors import ManifestError
-from kolektor_cli.records import FileEntry, Geometry, Manifest
+from kolektor_cli.records import LABELS, SPLIT_NAMES, FileEntry, Geometry, Manifest, Role
 from kolektor_cli.rules import MANIFEST_NAME
+
+Known = TypeVar("Known")
 
 FORMAT = 1
 """The number of the format that this version writes, and the newest that it reads."""
@@ -63,6 +65,7 @@ def _file_to_json(entry: FileEntry) -> dict[str, Any]:
         "path": entry.path,
         "role": entry.role,
         "sample": entry.sample,
+        "group": entry.group,
         "split": entry.split,
         "label": entry.label,
         "sha256": entry.sha256,
@@ -86,52 +89,99 @@ def from_bytes(data: bytes) -> Manifest:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{MANIFEST_NAME}: is not JSON: {error}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+    if not isinstance(content, dict) or type(content.get("format")) is not int:
         raise ManifestError(f"{MANIFEST_NAME}: is no manifest of kolektor: it has no format number")
     if content["format"] > FORMAT:
         raise ManifestError(
             f"{MANIFEST_NAME}: is of format {content['format']}, this version reads up to "
             f"{FORMAT}; use a newer kolektor"
         )
+    if content["format"] < 1:
+        raise ManifestError(f"{MANIFEST_NAME}: is of format {content['format']}, which never was")
     content.pop("sha256", None)
-    if _to_bytes(content) != data:
-        raise ManifestError(f"{MANIFEST_NAME}: was altered: it does not fit its own checksum")
     try:
+        if _to_bytes(content) != data:
+            raise ManifestError(f"{MANIFEST_NAME}: was altered: it does not fit its own checksum")
         return _from_json(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ManifestError(f"{MANIFEST_NAME}: lacks or garbles {error}") from error
 
 
 def _from_json(content: dict[str, Any]) -> Manifest:
-    split = dict(content["split"])
+    split = _object(content, "split")
     return Manifest(
-        kolektor=content["kolektor"],
-        category=content["category"],
-        release=content["release"],
-        options=content["options"],
-        protocol=split.pop("protocol"),
-        protocol_parameters=split,
-        unused=tuple(content["unused"]),
-        left_out=dict(content["left_out"]),
-        fingerprint=content["fingerprint"],
-        files=tuple(_file_from_json(entry) for entry in content["files"]),
+        kolektor=_text(content, "kolektor"),
+        category=_text(content, "category"),
+        release=_text(content, "release"),
+        options=_object(content, "options"),
+        protocol=_text(split, "protocol"),
+        protocol_parameters={key: split[key] for key in split if key != "protocol"},
+        unused=tuple(_texts(content["unused"], "unused")),
+        left_out=dict(zip(*_left_out(_object(content, "left_out")), strict=True)),
+        fingerprint=_text(content, "fingerprint"),
+        files=tuple(_file_from_json(entry) for entry in _list(content["files"], "files")),
     )
 
 
-def _file_from_json(entry: dict[str, Any]) -> FileEntry:
-    x, y, width, height = entry["window"]
-    source_width, source_height = entry["source_size"]
-    out_width, out_height = entry["size"]
+def _left_out(content: dict[str, Any]) -> tuple[list[str], list[str]]:
+    return list(content), _texts(list(content.values()), "left_out")
+
+
+def _file_from_json(entry: Any) -> FileEntry:
+    if not isinstance(entry, dict):
+        raise TypeError(f"'files': {entry!r} is no object")
+    x, y, width, height = _numbers(entry, "window", 4)
+    source_width, source_height = _numbers(entry, "source_size", 2)
+    out_width, out_height = _numbers(entry, "size", 2)
     return FileEntry(
-        path=entry["path"],
-        role=entry["role"],
-        sample=entry["sample"],
-        split=entry["split"],
-        label=entry["label"],
-        sha256=entry["sha256"],
-        pixels_sha256=entry["pixels_sha256"],
-        source_sha256=entry["source_sha256"],
+        path=_text(entry, "path"),
+        role=_one_of(entry, "role", get_args(Role)),
+        sample=_text(entry, "sample"),
+        group=_text(entry, "group"),
+        split=_one_of(entry, "split", SPLIT_NAMES),
+        label=_one_of(entry, "label", LABELS),
+        sha256=_text(entry, "sha256"),
+        pixels_sha256=_text(entry, "pixels_sha256"),
+        source_sha256=_text(entry, "source_sha256"),
         geometry=Geometry(
             (source_width, source_height), (x, y, width, height), (out_width, out_height)
         ),
     )
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    if not isinstance(content[key], str):
+        raise TypeError(f"{key!r}: {content[key]!r} is no text")
+    return str(content[key])
+
+
+def _object(content: dict[str, Any], key: str) -> dict[str, Any]:
+    if not isinstance(content[key], dict):
+        raise TypeError(f"{key!r}: {content[key]!r} is no object")
+    return dict(content[key])
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{key!r}: {value!r} is no list")
+    return value
+
+
+def _texts(value: Any, key: str) -> list[str]:
+    if not all(isinstance(entry, str) for entry in _list(value, key)):
+        raise TypeError(f"{key!r}: {value!r} is no list of texts")
+    return list(value)
+
+
+def _numbers(content: dict[str, Any], key: str, count: int) -> list[int]:
+    value = _list(content[key], key)
+    if len(value) != count or not all(type(number) is int for number in value):
+        raise TypeError(f"{key!r}: {value!r} is no list of {count} whole numbers")
+    return value
+
+
+def _one_of(content: dict[str, Any], key: str, known: Sequence[Known]) -> Known:
+    for value in known:
+        if content[key] == value:
+            return value
+    raise ValueError(f"{key!r}: {content[key]!r} is none of {', '.join(map(str, known))}")

@@ -11,16 +11,16 @@ from kolektor_cli.convert import derive_image, derive_mask
 from kolektor_cli.errors import ImageError, SourceError, UsageError
 from kolektor_cli.geometry import stretch
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
-from kolektor_cli.records import Check, Color, FileEntry, Finding, Manifest, Sample, Size
+from kolektor_cli.records import Check, Color, FileEntry, Finding, Manifest, Sample, Scan, Size
 from kolektor_cli.source import Source
-from kolektor_cli.split import PROTOCOLS
+from kolektor_cli.split import PROTOCOLS, make_split
 from kolektor_cli.tree import PngFacts, Tree
 
 
 def check_source(
     tree: Tree,
     source: Source,
-    samples: Sequence[Sample],
+    scan: Scan,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> Check:
@@ -32,31 +32,36 @@ def check_source(
     """
     if tree.manifest is not None:
         findings = [
-            *_check_split(tree.manifest, samples),
-            *_check_complete(tree.manifest, samples),
-            *_check_files(tree, tree.manifest, source, samples, jobs, progress),
+            *_check_split(tree.manifest, scan),
+            *_check_complete(tree.manifest, scan.samples),
+            *_check_files(tree, tree.manifest, source, scan.samples, jobs, progress),
         ]
     else:
-        findings = list(_check_by_pixels(tree, source, samples, jobs, progress))
+        findings = list(_check_by_pixels(tree, source, scan.samples, jobs, progress))
     return Check("source", "files are what the source gives when derived again", tuple(findings))
 
 
-def _check_split(found: Manifest, samples: Sequence[Sample]) -> Iterator[Finding]:
+def _check_split(found: Manifest, scan: Scan) -> Iterator[Finding]:
     """Make the split again, unless it came from a file."""
-    protocol = PROTOCOLS.get(found.protocol)
-    if protocol is None:
+    if found.protocol not in PROTOCOLS:
         return
+    samples = [sample for sample in scan.samples if sample.name not in found.left_out]
     try:
-        assigned = protocol(samples, **found.protocol_parameters).assigned
+        split = make_split(found.protocol, samples, scan.duplicates, found.protocol_parameters)
     except (UsageError, TypeError) as error:
         message = f"has a split that cannot be made of this source: {error}"
         yield Finding("error", "wrong-split", rules.MANIFEST_NAME, message)
         return
     for entry in found.files:
-        wanted = assigned.get(entry.sample)
+        wanted = split.assigned.get(entry.sample)
         if wanted is not None and wanted != entry.split:
             message = f"is {entry.sample}, which the protocol {found.protocol} puts in {wanted}"
             yield Finding("error", "wrong-split", entry.path, message)
+    for name in found.unused:
+        wanted = split.assigned.get(name, "unused")
+        if wanted != "unused":
+            message = f"is unused, and the protocol {found.protocol} puts it in {wanted}"
+            yield Finding("error", "wrong-split", name, message)
 
 
 def _check_complete(found: Manifest, samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -98,6 +103,9 @@ def _check_file(
         return Finding("error", "no-source", entry.path, message)
     if facts is None or facts.problem:
         return None
+    if entry.geometry != stretch((sample.width, sample.height), facts.size):
+        message = "has a geometry in the manifest that is not that of its image and its source"
+        return Finding("error", "wrong-geometry", entry.path, message)
     try:
         if entry.role == "image":
             pixels = derive_image(source, sample, entry.geometry, color)
@@ -105,10 +113,14 @@ def _check_file(
             pixels = derive_mask(source, sample, entry.geometry)
     except (SourceError, ImageError) as error:
         return Finding("error", "no-source", entry.path, str(error))
-    if images.pixels_sha256(pixels) == facts.pixels_sha256 and entry.geometry.size == facts.size:
-        return None
-    message = f"does not have the pixels that {entry.sample} of the source gives"
-    return Finding("error", "other-pixels", entry.path, message)
+    if images.pixels_sha256(pixels) != facts.pixels_sha256:
+        message = f"does not have the pixels that {entry.sample} of the source gives"
+        return Finding("error", "other-pixels", entry.path, message)
+    source_sha256 = sample.image_sha256 if entry.role == "image" else sample.mask_sha256
+    if entry.source_sha256 != source_sha256:
+        message = f"was made from another file than {entry.sample} of the source"
+        return Finding("error", "other-source", entry.path, message)
+    return None
 
 
 def _check_by_pixels(

@@ -12,10 +12,12 @@ SplitName: TypeAlias = Literal["train", "val", "test", "unused"]
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Role: TypeAlias = Literal["image", "mask"]
 Color: TypeAlias = Literal["rgb", "gray"]
+DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
 Names: TypeAlias = Literal["index", "source"]
 Size: TypeAlias = tuple[int, int]
 """Width and height in pixels, in this order."""
 
+DUPLICATE_KINDS: tuple[DuplicateKind, ...] = ("file", "pixels", "near")
 LABELS: tuple[Label, ...] = ("good", "defective")
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test", "unused")
 
@@ -24,7 +26,8 @@ def natural_key(name: str) -> tuple[object, ...]:
     """Sort key that puts ``Part10`` behind ``Part9``; distinct names have distinct keys."""
     parts = re.split(r"0*(\d+)", name, flags=re.ASCII)
     # Of two numbers without leading zeros, the longer is the greater.
-    return (*((len(p), p) if index % 2 else p for index, p in enumerate(parts)), name)
+    keys = tuple((len(p), p) if index % 2 else p for index, p in enumerate(parts))
+    return keys, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,15 @@ class Finding:
 class Sample:
     """One image of the source with its mask.
 
-    `name` is ``item/part``; `image` and `mask` are the names of the two files in the source;
+    `name` is ``item/part``; `group` names the physical item, which items that share a picture are
+    one of; `image` and `mask` are the names of the two files in the source;
     sizes are in pixels; `defect_pixels` counts the mask's non-zero pixels; the hashes are SHA-256
     of the two files' bytes, in hexadecimal.
     """
 
     name: str
     item: str
+    group: str
     image: str
     mask: str
     width: int
@@ -68,9 +73,32 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Two samples that are the same picture; `first` comes before `second` in natural order.
+
+    `kind`: ``file`` for identical files, ``pixels`` for identical pixels in other files, ``near``
+    for a picture that was taken or encoded again.
+    """
+
+    first: str
+    second: str
+    kind: DuplicateKind
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """The same picture on both sides: a sample that is trained on and one that is tested."""
+
+    train: str
+    test: str
+    kind: DuplicateKind
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a source holds: the usable samples, in natural order of their names, and findings.
 
+    `duplicates` are all pairs of samples that are the same picture; `distinct` counts pictures.
     Candidates that are no usable sample are in `left_out`, with the code of the finding that says
     why.
     `official_images` and `official_masks` count the files that are, byte for byte, those of the
@@ -81,6 +109,8 @@ class Scan:
     samples: tuple[Sample, ...]
     left_out: Mapping[str, str]
     findings: tuple[Finding, ...]
+    duplicates: tuple[Duplicate, ...]
+    distinct: int
     official_images: int
     official_masks: int
 
@@ -168,6 +198,7 @@ class FileEntry:
     path: str
     role: Role
     sample: str
+    group: str
     split: SplitName
     label: Label
     sha256: str

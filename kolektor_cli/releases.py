@@ -22,6 +22,17 @@ DEFAULT_SIZE = (500, 1240)
 """Width and height to which images are resized: the width of every image and their usual height."""
 
 
+VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
+    frozenset(f"kos{number}" for number in fold.split())
+    for fold in (
+        "02 08 09 10 15 19 21 25 27 28 30 37 38 41 43 46 47",
+        "01 03 04 06 11 17 22 24 29 31 32 36 39 40 42 44 48",
+        "05 07 12 13 14 16 18 20 23 26 33 34 35 45 49 50",
+    )
+)
+"""The test items of the authors' three folds, from their file ``KSDD_split_33_33.pyb``."""
+
+
 @dataclass(frozen=True, slots=True)
 class OfficialSample:
     """One sample of a release: size in pixels, marked pixels of its mask, SHA-256 of the files."""

@@ -9,11 +9,13 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from kolektor_cli.records import (
+    DUPLICATE_KINDS,
     LABELS,
     SPLIT_NAMES,
     Check,
     Counts,
     Finding,
+    Leak,
     Plan,
     Report,
     Sample,
@@ -48,11 +50,36 @@ def scan_tables(scan: Scan) -> list[Table]:
         ("official image files", f"{scan.official_images} of {len(scan.samples)}"),
         ("official mask files", f"{scan.official_masks} of {len(scan.samples)}"),
         ("defect pixels", _defect_range(scan.samples)),
+        ("distinct pictures", str(scan.distinct)),
+        ("physical items", str(len(_groups(scan)))),
     ]
-    return [
+    tables = [
         Table("Items", columns, tuple(map(_item_row, items)), _item_row(whole)),
         Table("Dataset", ("what", "value"), tuple(facts)),
     ]
+    shared = [group for group in _groups(scan) if len(group["items"]) > 1]
+    if shared:
+        rows = tuple((" ".join(g["items"]), *(g[kind] for kind in DUPLICATE_KINDS)) for g in shared)
+        tables.append(Table("Items that are one", ("items", *_KIND_TITLES), rows))
+    return tables
+
+
+_KIND_TITLES = ("same file", "same pixels", "taken again")
+
+
+def _groups(scan: Scan) -> list[JsonObject]:
+    """Collect the physical items: their items, and how many pairs of pictures these share."""
+    group_of = {sample.name: sample.group for sample in scan.samples}
+    groups: dict[str, JsonObject] = {}
+    for sample in scan.samples:
+        empty: JsonObject = {"group": sample.group, "items": []}
+        empty |= dict.fromkeys(DUPLICATE_KINDS, 0)
+        group = groups.setdefault(sample.group, empty)
+        if sample.item not in group["items"]:
+            group["items"].append(sample.item)
+    for pair in scan.duplicates:
+        groups[group_of[pair.first]][pair.kind] += 1
+    return list(groups.values())
 
 
 def _by_item(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
@@ -112,6 +139,8 @@ def scan_json(scan: Scan) -> JsonObject:
             "good": whole["good"],
             "defective": whole["defective"],
             "left_out": len(scan.left_out),
+            "distinct": scan.distinct,
+            "groups": len(_groups(scan)),
         },
         "official": {"images": scan.official_images, "masks": scan.official_masks},
         "width": whole["width"],
@@ -120,6 +149,8 @@ def scan_json(scan: Scan) -> JsonObject:
         if pixels
         else None,
         "items": items,
+        "groups": _groups(scan),
+        "duplicates": [asdict(pair) for pair in scan.duplicates],
         "samples": [sample_json(sample) for sample in scan.samples],
         "left_out": dict(scan.left_out),
         "findings": findings_json(scan.findings),
@@ -129,12 +160,14 @@ def scan_json(scan: Scan) -> JsonObject:
 def sample_json(sample: Sample) -> JsonObject:
     """Put one sample into JSON."""
     facts = asdict(sample)
-    return {"sample": facts.pop("name"), "item": facts.pop("item"), "label": sample.label, **facts}
+    names = {"sample": facts.pop("name"), "item": facts.pop("item"), "group": facts.pop("group")}
+    return {**names, "label": sample.label, **facts}
 
 
 SCAN_COLUMNS = (
     "sample",
     "item",
+    "group",
     "label",
     "width",
     "height",
@@ -156,6 +189,18 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
     for name, problem in scan.left_out.items():
         facts = {"sample": name, "item": name.rpartition("/")[0], "problem": problem}
         yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
+
+
+def leaks_line(leaks: Sequence[Leak]) -> str:
+    """Say in one line what is on both sides of a split."""
+    shown = ", ".join(f"{leak.train} = {leak.test}" for leak in leaks[:3])
+    more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
+    return f"leaks   {len(leaks)} pictures are in train and in test: {shown}{more}"
+
+
+def leaks_json(leaks: Iterable[Leak]) -> list[JsonObject]:
+    """Put leaks into JSON."""
+    return [asdict(leak) for leak in leaks]
 
 
 def findings_json(findings: Iterable[Finding]) -> list[JsonObject]:

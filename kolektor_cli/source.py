@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -66,9 +68,13 @@ def open_source(path: Path) -> Source:
         There is nothing at `path`, it is neither a folder nor a readable zip archive, or it holds
         no file.
     """
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder")
-    source: Source = FolderSource(path) if path.is_dir() else ZipSource(path)
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(f"{path}: no such file or folder") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be opened: {error}") from error
+    source: Source = FolderSource(path) if stat.S_ISDIR(status.st_mode) else ZipSource(path)
     if not source.names:
         source.close()
         raise SourceError(f"{path}: is empty; give the folder or zip with the item folders")
@@ -106,13 +112,21 @@ def _files_below(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -
             return
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
+                if _is_folder(entry):
                     below = above | {identity}
                     yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/", below)
                 else:
                     yield prefix + entry.name
     except OSError as error:
         raise SourceError(f"{folder}: cannot be listed: {error.strerror}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself; reading it as a file says so.
+        return False
 
 
 class ZipSource(Source):
@@ -146,14 +160,19 @@ class ZipSource(Source):
     def read(self, name: str) -> bytes:
         """Return the bytes of a file, checked by the archive's CRC; see `Source.read`."""
         try:
-            entry = self._entries[name]
+            entry = self._entries.get(name)
+            if entry is None:
+                raise SourceError(f"{name}: is not in the archive {self.path}")
             _check_size(name, entry.file_size)
             return self._archive.read(entry)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
             raise SourceError(f"{name}: is damaged in the archive: {error}") from error
         except NotImplementedError as error:
             raise SourceError(f"{name}: cannot be unpacked: {error}") from error
         except OSError as error:
+            # bzip2 reports damaged data as an OSError that has no number.
+            if error.errno is None:
+                raise SourceError(f"{name}: is damaged in the archive: {error}") from error
             raise SourceError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def close(self) -> None:

@@ -1,62 +1,149 @@
-"""Which sample goes to train, val, test or stays unused: protocols, and split files.
+"""Which sample goes to train, val, test or stays unused: the protocols, and what leaks.
 
-A protocol is a function from samples to a `Split`; none depends on the order of the samples.
+A protocol is a function from samples and the pairs among them that are the same picture, with its
+own options by keyword, to a `Split`. None depends on the order of the samples.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import get_args
+import inspect
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from kolektor_cli.errors import SplitFileError, UsageError
-from kolektor_cli.records import Label, Sample, Split, SplitName, natural_key
-
-COLUMNS = ("sample", "item", "group", "label", "split")
-"""The columns of a split file, in this order; only ``sample`` and ``split`` are needed to read."""
+from kolektor_cli.duplicates import connected
+from kolektor_cli.errors import UsageError
+from kolektor_cli.records import Duplicate, Label, Leak, Sample, Split, SplitName, natural_key
+from kolektor_cli.releases import VICOS_TEST_ITEMS
 
 
-def balanced(
-    samples: Sequence[Sample], *, seed: int = 0, test_good: int | None = None, val: float = 0.0
+def make_split(
+    protocol: str,
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate],
+    options: Mapping[str, object],
 ) -> Split:
-    """Test every defective sample and as many good ones; train on the other good ones.
-
-    The good samples are put in an order that depends on `seed` and their names alone (see
-    `seeded_order`). The first `test_good` (by default as many as there are defective samples) are
-    tested; of the n that follow, the first ``floor(val * n)`` are for validation.
-
-    On KolektorSDD: 295 train, 52 good and 52 defective test.
+    """Split by a protocol's name; `options` are passed on, and must be the protocol's.
 
     Raises
     ------
     UsageError
-        There is no defective sample, or the numbers leave no good sample to test or to train on.
+        The protocol does not take an option, or needs one that is not there; or see the protocol.
     """
-    good = seeded_order((s.name for s in samples if s.label == "good"), seed)
-    defective = [sample.name for sample in samples if sample.label == "defective"]
-    tested = len(defective) if test_good is None else test_good
-    if not defective:
-        raise UsageError("there is no defective sample, so there is nothing to test")
-    if not 1 <= tested < len(good):
-        raise UsageError(
-            f"{tested} good samples to test out of {len(good)} is not possible: at least 1 must be "
-            "tested and 1 left to train on; choose another number with --test-good"
-        )
+    function = PROTOCOLS[protocol]
+    known = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    for name in options:
+        if name not in known:
+            takes = ", ".join(map(_option, known)) or "no option"
+            raise UsageError(f"the protocol {protocol} takes {takes}, not {_option(name)}")
+    for name, default in known.items():
+        if default is inspect.Parameter.empty and name not in options:
+            raise UsageError(f"the protocol {protocol} needs {_option(name)}")
+    return function(samples, duplicates, **options)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def balanced(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),
+    *,
+    seed: int = 0,
+    test_good: int | None = None,
+    val: float = 0.0,
+) -> Split:
+    """Test every defective sample and as many good ones; train on the other good ones.
+
+    Good samples that are the same picture stay together; those whose picture is tested as
+    defective are unused. The pictures are put in an order that depends on `seed` and the samples'
+    names alone (see `seeded_order`) and tested, in this order, as far as `test_good` samples (by
+    default as many as there are defective ones) can still be reached exactly. Of the n good samples
+    that follow, the first pictures that give ``floor(val * n)`` are for validation. Where
+    duplicates make these numbers impossible, val gets the next smaller one, and test, too, unless
+    `test_good` is given.
+
+    On KolektorSDD: 295 train, 52 good and 52 defective test, and nothing leaks.
+
+    Raises
+    ------
+    UsageError
+        There is no defective sample, or the numbers leave no good sample to test or to train on,
+        or `test_good` cannot be reached without parting duplicates.
+    """
     if not 0 <= val < 1:
         raise UsageError(f"{val} is no fraction for validation: it goes from 0 to below 1")
-    validated = int(val * (len(good) - tested))
-    assigned: dict[str, SplitName] = dict.fromkeys(defective, "test")
-    assigned |= dict.fromkeys(good[:tested], "test")
-    assigned |= dict.fromkeys(good[tested : tested + validated], "val")
-    assigned |= dict.fromkeys(good[tested + validated :], "train")
-    return Split("balanced", {"seed": seed, "test_good": tested, "val": val}, assigned)
+    defective = [sample.name for sample in samples if sample.label == "defective"]
+    if not defective:
+        raise UsageError("there is no defective sample, so there is nothing to test")
+    good = _good_pictures(samples, duplicates, seed)
+    count = sum(map(len, good))
+    wanted = len(defective) if test_good is None else test_good
+    if not 1 <= wanted < count:
+        raise UsageError(
+            f"{wanted} good samples to test out of {count} is not possible: at least 1 must be "
+            "tested and 1 left to train on; choose another number with --test-good"
+        )
+    tested, others = _take(good, wanted)
+    found = sum(map(len, tested))
+    if test_good is not None and found != test_good:
+        raise UsageError(
+            f"{test_good} good samples cannot be tested without parting duplicates; {found} can"
+        )
+    validated, trained = _take(others, int(val * (count - found)))
+    assigned: dict[str, SplitName] = dict.fromkeys(_names_of(samples), "unused")
+    assigned |= dict.fromkeys(defective, "test")
+    parts: tuple[tuple[SplitName, list[list[str]]], ...] = (
+        *(("test", tested), ("val", validated), ("train", trained)),
+    )
+    for name, pictures in parts:
+        assigned |= {sample: name for picture in pictures for sample in picture}
+    return Split("balanced", {"seed": seed, "test_good": found, "val": val}, assigned)
 
 
-PROTOCOLS: Mapping[str, Callable[..., Split]] = {"balanced": balanced}
-"""The protocols by name; each takes the samples and its own parameters, which `Split` records."""
+def _names_of(samples: Iterable[Sample]) -> list[str]:
+    return sorted((sample.name for sample in samples), key=natural_key)
+
+
+def _good_pictures(
+    samples: Sequence[Sample], duplicates: Sequence[Duplicate], seed: int
+) -> list[list[str]]:
+    """Group good samples that are the same picture, in seeded order."""
+    leaders = connected(_names_of(samples), ((pair.first, pair.second) for pair in duplicates))
+    pictures: dict[str, list[str]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
+        if sample.label == "good":
+            pictures[leaders[sample.name]].append(sample.name)
+    for sample in samples:
+        if sample.label == "defective":
+            pictures.pop(leaders[sample.name], None)
+    return [pictures[leader] for leader in seeded_order(pictures, seed)]
+
+
+def _take(pictures: Sequence[list[str]], wanted: int) -> tuple[list[list[str]], list[list[str]]]:
+    """Take pictures, the first ones first, until `wanted` samples, or fewer if none fit exactly.
+
+    A picture is passed over if the later ones could not make up the rest with it.
+    """
+    # reachable[i] has bit n set if pictures from i on can give exactly n samples.
+    reachable = [1]
+    for picture in reversed(pictures):
+        reachable.append(reachable[-1] | reachable[-1] << len(picture))
+    reachable.reverse()
+    rest = next(number for number in range(wanted, -1, -1) if reachable[0] >> number & 1)
+    taken, left = [], []
+    for index, picture in enumerate(pictures):
+        if len(picture) <= rest and reachable[index + 1] >> (rest - len(picture)) & 1:
+            rest -= len(picture)
+            taken.append(picture)
+        else:
+            left.append(picture)
+    return taken, left
 
 
 def seeded_order(names: Iterable[str], seed: int) -> list[str]:
@@ -73,99 +160,149 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=key)
 
 
-def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[SplitName, Label]]:
-    """Count samples by split and label."""
-    return Counter((split.assigned[sample.name], sample.label) for sample in samples)
+def vicos(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),
+    *,
+    fold: int,
+    drop_leaks: bool = False,
+) -> Split:
+    """Test the items of one of the authors' three folds, train on the good samples of the others.
 
+    Source: J. Bozic, D. Tabernik, D. Skocaj, Mixed supervision for surface-defect detection,
+    Computers in Industry, 2021; the published file ``KSDD_split_33_33.pyb``. The defective samples
+    of the training items are unused. Each fold has pictures on both sides; with `drop_leaks` those
+    on the training side are unused.
 
-def split_rows(split: Split, samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of a split file, `COLUMNS` first, in the natural order of the samples."""
-    yield COLUMNS
-    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
-        split_name = split.assigned[sample.name]
-        yield sample.name, sample.item, sample.item, sample.label, split_name
-
-
-def read_split(data: bytes, samples: Sequence[Sample], name: str) -> Split:
-    """Read a split file, which must give every sample of `samples` a place, and no other.
-
-    `name` is how error messages call the file. Columns may come in any order, rows too; unknown
-    columns are ignored.
+    On KolektorSDD: fold 0 tests 117 good and 18 defective, fold 1 118 and 18, fold 2 112 and 16.
 
     Raises
     ------
-    SplitFileError
-        The file is not UTF-8, its header lacks a column, a sample is unknown, repeated or missing,
-        a split is no split's name, a label is not the sample's, or a defective sample is to be
-        trained on.
+    UsageError
+        There is no such fold, or an item is in none of them.
     """
-    rows = _read_rows(data, name)
-    by_name = {sample.name: sample for sample in samples}
+    if not 0 <= fold < len(VICOS_TEST_ITEMS):
+        raise UsageError(f"there is no fold {fold}: the authors published the folds 0, 1 and 2")
+    strangers = {s.item for s in samples} - frozenset().union(*VICOS_TEST_ITEMS)
+    if strangers:
+        raise UsageError(
+            f"{min(strangers, key=natural_key)} is in none of the authors' folds; choose another "
+            "protocol, as grouped"
+        )
+    assigned = split_by_items(samples, VICOS_TEST_ITEMS[fold])
+    if drop_leaks:
+        for leak in find_leaks(assigned, duplicates):
+            assigned[leak.train] = "unused"
+    return Split("vicos", {"fold": fold, "drop_leaks": drop_leaks}, assigned)
+
+
+def split_by_items(samples: Sequence[Sample], items: Iterable[str]) -> dict[str, SplitName]:
+    """Test all samples of `items`, train on the good ones of the others."""
+    tested = frozenset(items)
     assigned: dict[str, SplitName] = {}
-    for line, row in rows:
-        sample, split = _check_row(row, by_name, f"{name}, line {line}")
-        if sample.name in assigned:
-            raise SplitFileError(f"{name}, line {line}: {sample.name} stands here again")
-        assigned[sample.name] = split
-    missing = [sample.name for sample in samples if sample.name not in assigned]
-    if missing:
-        raise SplitFileError(
-            f"{name}: does not say where {_some(missing)} of the source should go; "
-            "give each a line, with the split 'unused' if it is to be left out"
-        )
-    return Split("file", {}, assigned)
+    for sample in samples:
+        other: SplitName = "train" if sample.label == "good" else "unused"
+        assigned[sample.name] = "test" if sample.item in tested else other
+    return assigned
 
 
-def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:
-    """Parse a split file to its rows, each with its line number."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SplitFileError(f"{name}: is not text in UTF-8: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = reader.fieldnames
-        if not columns:
-            raise SplitFileError(f"{name}: is empty; 'kolektor split' writes such a file")
-        absent = [column for column in ("sample", "split") if column not in columns]
-        if absent:
-            raise SplitFileError(
-                f"{name}, line 1: the header has no column {' and no column '.join(absent)}; "
-                f"it should be {','.join(COLUMNS)}"
-            )
-        return [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise SplitFileError(f"{name}, line {reader.line_num}: is not CSV: {error}") from error
+def grouped(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the groups are made of them)
+    *,
+    fold: int,
+    folds: int = 3,
+    seed: int = 0,
+) -> Split:
+    """Put whole physical items in K folds, test one of them, train on the good of the others.
+
+    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks. Groups
+    are dealt out by falling number of defective samples, then of samples, then in seeded order,
+    each to the fold that has the fewest defective, then the fewest samples. So the folds' numbers
+    of defective samples differ by no more than the largest group has. The defective samples of the
+    training folds are unused.
+
+    Raises
+    ------
+    UsageError
+        There are fewer groups than folds, fewer than 2 folds, or no such fold.
+    """
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[sample.group].append(sample)
+    if not 2 <= folds <= len(groups):
+        raise UsageError(f"{folds} folds of {len(groups)} groups: choose from 2 to {len(groups)}")
+    if not 0 <= fold < folds:
+        raise UsageError(f"there is no fold {fold}: with --folds {folds} they go to {folds - 1}")
+    tested = _deal(groups, folds, seed)[fold]
+    items = {sample.item for group in tested for sample in groups[group]}
+    parameters = {"fold": fold, "folds": folds, "seed": seed}
+    return Split("grouped", parameters, split_by_items(samples, items))
 
 
-def _check_row(
-    row: Mapping[str, str], by_name: Mapping[str, Sample], place: str
-) -> tuple[Sample, SplitName]:
-    """Return sample and split of one row."""
-    sample = by_name.get(row["sample"] or "")
-    if sample is None:
-        raise SplitFileError(f"{place}: the source has no usable sample {row['sample']!r}")
-    label = row.get("label")
-    if label and label != sample.label:
-        raise SplitFileError(f"{place}: {sample.name} is {sample.label}, not {label!r}")
-    split = _split_name(row["split"], place)
-    if sample.label == "defective" and split in ("train", "val"):
-        raise SplitFileError(
-            f"{place}: {sample.name} is defective and cannot go to {split}, which is of good "
-            "samples only; use 'test' or 'unused'"
-        )
-    return sample, split
+def _deal(groups: Mapping[str, Sequence[Sample]], folds: int, seed: int) -> list[list[str]]:
+    """Deal groups out to folds of about as many defective samples, and about as many at all."""
+
+    def load(names: Iterable[str]) -> tuple[int, int]:
+        members = [sample for name in names for sample in groups[name]]
+        return sum(sample.label == "defective" for sample in members), len(members)
+
+    dealt: list[list[str]] = [[] for _ in range(folds)]
+    order = seeded_order(groups, seed)
+    for name in sorted(order, key=lambda name: load([name]), reverse=True):
+        min(dealt, key=load).append(name)
+    return dealt
 
 
-def _split_name(text: str | None, place: str) -> SplitName:
-    names: tuple[SplitName, ...] = get_args(SplitName)
-    for name in names:
-        if text == name:
-            return name
-    raise SplitFileError(f"{place}: {text!r} is no split; it should be {', '.join(names)}")
+def anomalib(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (it does not know of them)
+) -> Split:
+    """Split as Anomalib's own Kolektor data module does, so that numbers can be compared.
+
+    Source: Anomalib 2, ``anomalib/data/datasets/image/kolektor.py``: of the good samples in the
+    order of their paths, a permutation by ``numpy.random.RandomState(42)``; the first
+    ``n - floor(0.8 n)`` are tested, the others train. All defective samples are tested.
+
+    On KolektorSDD: 277 train, 70 good and 52 defective test; duplicates are on both sides.
+
+    Raises
+    ------
+    UsageError
+        There is no good or no defective sample.
+    """
+    # The legacy generator's stream is frozen; imported here since only this protocol needs NumPy.
+    import numpy as np
+
+    good = sorted((s for s in samples if s.label == "good"), key=lambda sample: sample.image)
+    if not good or len(good) == len(samples):
+        raise UsageError("the protocol anomalib needs good and defective samples")
+    order = np.random.RandomState(42).permutation(len(good)).tolist()
+    tested = set(order[: len(good) - int(0.8 * len(good))])
+    assigned: dict[str, SplitName] = {sample.name: "test" for sample in samples}
+    assigned |= {s.name: "test" if i in tested else "train" for i, s in enumerate(good)}
+    return Split("anomalib", {}, assigned)
 
 
-def _some(names: Sequence[str]) -> str:
-    """Name a few, and count the others."""
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more samples"
+PROTOCOLS: Mapping[str, Callable[..., Split]] = {
+    "balanced": balanced,
+    "vicos": vicos,
+    "grouped": grouped,
+    "anomalib": anomalib,
+}
+"""The protocols by name; `Split.parameters` are the options that give the same split again."""
+
+
+def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate]) -> list[Leak]:
+    """Find pairs that are the same picture, one trained on (or validated with), one tested."""
+    leaks = []
+    for pair in duplicates:
+        for train, test in ((pair.first, pair.second), (pair.second, pair.first)):
+            if assigned.get(train) in ("train", "val") and assigned.get(test) == "test":
+                leaks.append(Leak(train, test, pair.kind))
+    return leaks
+
+
+def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[SplitName, Label]]:
+    """Count samples by split and label."""
+    return Counter((split.assigned[sample.name], sample.label) for sample in samples)

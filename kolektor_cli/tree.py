@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kolektor_cli import images, manifest
+from kolektor_cli.duplicates import Thumbnail, thumbnail
 from kolektor_cli.errors import ImageError, ManifestError, OutputError
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import Manifest, Size
@@ -31,6 +32,7 @@ class PngFacts:
     size: Size = (0, 0)
     pixels_sha256: str = ""
     values: tuple[int, ...] = ()
+    thumbnail: Thumbnail | None = None
     by_kolektor: bool = False
     problem: str | None = None
 
@@ -152,6 +154,7 @@ def _read_png(category: Path, path: str) -> PngFacts:
         size=(header.width, header.height),
         pixels_sha256=images.pixels_sha256(pixels),
         values=images.gray_values(pixels) if is_mask(path) else (),
+        thumbnail=None if is_mask(path) else thumbnail(images.to_gray(pixels)),
         by_kolektor=header.by_kolektor,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from kolektor_cli import manifest, rules
+from kolektor_cli import leaks, manifest, rules
 from kolektor_cli.parallel import Progress, no_progress
 from kolektor_cli.provenance import check_source
 from kolektor_cli.records import (
@@ -22,7 +22,7 @@ from kolektor_cli.records import (
     Label,
     Manifest,
     Report,
-    Sample,
+    Scan,
     Size,
     SplitName,
 )
@@ -58,11 +58,14 @@ def verify_tree(
     category: Path,
     *,
     source: Source | None = None,
-    samples: Sequence[Sample] = (),
+    scan: Scan | None = None,
+    strict: bool = False,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> Report:
-    """Check one category folder; with a `source` and its `samples`, derive every file again.
+    """Check one category folder; with a `source` and its `scan`, derive every file again.
+
+    With `strict`, near duplicates in train and test are errors and not only warnings.
 
     Raises
     ------
@@ -71,8 +74,9 @@ def verify_tree(
     """
     tree = read_tree(category, jobs, progress)
     checks = [check(tree) for check in CHECKS]
-    if source is not None:
-        checks.append(check_source(tree, source, samples, jobs, progress))
+    checks += leaks.check_leaks(tree, strict=strict)
+    if source is not None and scan is not None:
+        checks.append(check_source(tree, source, scan, jobs, progress))
     decoded = all(facts.problem is None for facts in tree.pngs.values())
     return Report(
         category=category.resolve().name,

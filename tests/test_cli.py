@@ -84,6 +84,7 @@ def test_inspect_json_csv_and_tables_tell_the_same(make_dataset: MakeDataset) ->
     table = run("inspect", source, code=1).stdout
     assert facts["counts"] == {
         "items": 2, "samples": 5, "good": 3, "defective": 2, "left_out": 1,
+        "distinct": 5, "groups": 2,
     }  # fmt: skip
     assert not facts["ok"]
     assert [row["sample"] for row in rows if row["label"]] == [
@@ -293,7 +294,13 @@ def test_a_broken_sample_stops_convert_unless_skipped(
         (["--category", ".."], "must not be empty"),
         (["--category", "x" * 300], "longer than 200 bytes"),
         (["-j", "0"], "--jobs"),
-        (["--split", "-", "--seed", "0"], "exclude each other"),
+        (["--split", "-", "--seed", "0"], "--seed and --split exclude each other"),
+        (["--split", "-", "--protocol", "balanced"], "--protocol and --split exclude each other"),
+        (["--fold", "0"], "balanced takes --seed, --test-good, --val, not --fold"),
+        (["--protocol", "vicos"], "vicos needs --fold"),
+        (["--protocol", "vicos", "--fold", "3"], "no fold 3"),
+        (["--protocol", "grouped", "--fold", "0", "--folds", "9"], "9 folds of 3 groups"),
+        (["--protocol", "anomalib", "--seed", "0"], "anomalib takes no option, not --seed"),
         (["--nonsense"], "--nonsense"),
     ],
 )

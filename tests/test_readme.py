@@ -12,7 +12,7 @@ import pytest
 
 from kolektor_cli import errors, render
 from kolektor_cli.manifest import FORMAT
-from kolektor_cli.split import COLUMNS
+from kolektor_cli.splitfiles import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,9 +12,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from kolektor_cli.convert import write_tree
+from kolektor_cli.layout import make_plan
+from kolektor_cli.records import Scan
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
-from kolektor_cli.split import balanced, count_samples
+from kolektor_cli.split import balanced, count_samples, find_leaks
+from kolektor_cli.verify import verify_tree
 from tests.conftest import snapshot
 from tests.test_cli import run
 
@@ -39,6 +43,7 @@ def test_inspect_counts_items_samples_and_defects(real: Path) -> None:
     facts = json.loads(run("inspect", real, "--json").stdout)
     assert facts["counts"] == {
         "items": 50, "samples": 399, "good": 347, "defective": 52, "left_out": 0,
+        "distinct": 375, "groups": 47,
     }  # fmt: skip
     assert facts["official"] == {"images": 399, "masks": 399}
     assert facts["width"] == [500, 500]
@@ -47,8 +52,10 @@ def test_inspect_counts_items_samples_and_defects(real: Path) -> None:
     defective = {item["item"]: item["defective"] for item in facts["items"]}
     assert {item for item, count in defective.items() if count != 1} == {"kos38", "kos39"}
     assert {item["item"] for item in facts["items"] if item["samples"] != 8} == {"kos21"}
-    assert [(f["code"], f["path"]) for f in facts["findings"]] == [
-        ("mask-values", "kos20/Part4_label.bmp")
+    assert [(f["severity"], f["code"], f["path"]) for f in facts["findings"]] == [
+        ("warning", "duplicate-mask", "kos01/Part5_label.bmp"),
+        ("warning", "duplicate-mask", "kos27/Part0_label.bmp"),
+        ("info", "mask-values", "kos20/Part4_label.bmp"),
     ]
 
 
@@ -107,12 +114,93 @@ def test_verify_passes_and_derives_every_file_again(real: Path, tree: Path) -> N
     assert category["checks"][-1]["name"] == "source"
 
 
-def test_every_seed_gives_the_known_counts(real: Path) -> None:
+@pytest.fixture(scope="module")
+def scan(real: Path) -> Scan:
     with open_source(real) as source:
-        samples = scan_source(source).samples
-    splits = [balanced(samples, seed=seed) for seed in range(200)]
+        return scan_source(source)
+
+
+def test_exactly_the_known_pairs_are_the_same_picture(scan: Scan) -> None:
+    found = {(pair.first, pair.second): pair.kind for pair in scan.duplicates}
+    same = {("kos01", "kos26"), ("kos27", "kos34")}
+    again = dict(enumerate((6, 7, 0, 1, 2, 3, 4, 5)))
+    expected = {
+        (f"{a}/Part{part}", f"{b}/Part{part}"): "file" for a, b in same for part in range(8)
+    }
+    expected |= {(f"kos38/Part{part}", f"kos39/Part{again[part]}"): "near" for part in range(8)}
+    assert found == expected
+    assert scan.distinct == 375
+    assert len({sample.group for sample in scan.samples}) == 47
+
+
+def test_every_seed_gives_the_known_counts_and_no_leak(scan: Scan) -> None:
+    splits = [balanced(scan.samples, scan.duplicates, seed=seed) for seed in range(200)]
     for split in splits:
-        assert count_samples(split, samples) == {
+        assert count_samples(split, scan.samples) == {
             ("train", "good"): 295, ("test", "good"): 52, ("test", "defective"): 52,
         }  # fmt: skip
-    assert len({tuple(split.assigned.items()) for split in splits}) == 200
+        assert find_leaks(split.assigned, scan.duplicates) == []
+    assert len({tuple(sorted(split.assigned.items())) for split in splits}) == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "train", "good", "defective", "leaks"),
+    [
+        (["--protocol", "vicos", "--fold", "0"], 230, 117, 18, 13),
+        (["--protocol", "vicos", "--fold", "1"], 229, 118, 18, 13),
+        (["--protocol", "vicos", "--fold", "2"], 235, 112, 16, 14),
+        (["--protocol", "vicos", "--fold", "0", "--drop-leaks"], 217, 117, 18, 0),
+        (["--protocol", "anomalib"], 277, 70, 52, 5),
+        (["--protocol", "grouped", "--fold", "0"], 238, 109, 18, 0),
+    ],
+)
+def test_protocols_have_their_known_counts(
+    real: Path,
+    tmp_path: Path,
+    options: list[str],
+    train: int,
+    good: int,
+    defective: int,
+    leaks: int,
+) -> None:
+    result = run("convert", real, tmp_path, "--dry-run", "--json", *options)
+    plan = json.loads(result.stdout)
+    assert plan["counts"]["train"] == {"good": train, "defective": 0}
+    assert plan["counts"]["test"] == {"good": good, "defective": defective}
+    assert len(plan["leaks"]) == leaks
+    assert (f"{leaks} pictures are in train and in test" in result.stderr) == (leaks > 0)
+    rows = list(csv.DictReader(run("split", real, "-q", *options).stdout.splitlines()))
+    assert {row["sample"] for row in rows if row["split"] == "test"} == {
+        image["sample"] for image in plan["images"] if image["split"] == "test"
+    }
+
+
+def test_authors_pickle_is_the_protocol_vicos(real: Path, tmp_path: Path) -> None:
+    published = real.parent / "splits" / "KSDD_split_33_33.pyb"
+    for fold in range(3):
+        arguments = ("convert", real, tmp_path, "--dry-run", "--json", "--fold", fold)
+        ours = json.loads(run(*arguments, "--protocol", "vicos").stdout)
+        theirs = json.loads(run(*arguments, "--split", published).stdout)
+        assert ours["images"] == theirs["images"]
+        assert ours["leaks"] == theirs["leaks"]
+
+
+def test_verify_names_the_leaks_of_a_split_that_knows_nothing(
+    real: Path, scan: Scan, tmp_path: Path
+) -> None:
+    split = balanced(scan.samples, (), seed=0)
+    leaks = find_leaks(split.assigned, scan.duplicates)
+    assert leaks
+    with open_source(real) as source:
+        plan = make_plan(scan, split, category="metal", size=(250, 620))
+        manifest = write_tree(plan, source, tmp_path)
+    samples = {entry.path: entry.sample for entry in manifest.files}
+    (tmp_path / "metal" / "manifest.json").unlink()
+    report = verify_tree(tmp_path / "metal")
+    named = {
+        samples[finding.path]
+        for check in report.checks
+        if check.name in ("leaks", "near-leaks")
+        for finding in check.findings
+    }
+    assert named == {leak.test for leak in leaks}

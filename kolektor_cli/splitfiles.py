@@ -1,0 +1,181 @@
+"""Split files: the CSV that `kolektor split` writes, and the pickles that the authors publish."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn, get_args
+
+from kolektor_cli.errors import SplitFileError
+from kolektor_cli.records import Sample, Split, SplitName, natural_key
+from kolektor_cli.split import split_by_items
+
+COLUMNS = ("sample", "item", "group", "label", "split")
+"""The columns of a split file, in this order; only ``sample`` and ``split`` are needed to read."""
+
+
+def split_rows(split: Split, samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a split file, `COLUMNS` first, in the natural order of the samples."""
+    yield COLUMNS
+    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
+        split_name = split.assigned[sample.name]
+        yield sample.name, sample.item, sample.group, sample.label, split_name
+
+
+def read_split(
+    data: bytes, samples: Sequence[Sample], name: str, *, fold: int | None = None
+) -> Split:
+    """Read a split file: CSV, or a pickle of the authors', of which `fold` chooses a fold.
+
+    `name` is how error messages call the file. A CSV file must give every sample of `samples` a
+    place, and no other; columns may come in any order, rows too, and unknown columns are ignored.
+    For pickles see `read_pickled_folds`: the items of the chosen test list are tested, the good
+    samples of all others train.
+
+    Raises
+    ------
+    SplitFileError
+        The file is not UTF-8, its header lacks a column, a sample is unknown, repeated or missing,
+        a split is no split's name, a label is not the sample's, or a defective sample is to be
+        trained on.
+    """
+    if data.startswith(_PICKLE_START):
+        return _split_by_pickle(data, samples, name, fold)
+    if fold is not None:
+        raise SplitFileError(f"{name}: has no folds: --fold is for the authors' .pyb files")
+    rows = _read_rows(data, name)
+    by_name = {sample.name: sample for sample in samples}
+    assigned: dict[str, SplitName] = {}
+    for line, row in rows:
+        sample, split = _check_row(row, by_name, f"{name}, line {line}")
+        if sample.name in assigned:
+            raise SplitFileError(f"{name}, line {line}: {sample.name} stands here again")
+        assigned[sample.name] = split
+    missing = [sample.name for sample in samples if sample.name not in assigned]
+    if missing:
+        raise SplitFileError(
+            f"{name}: does not say where {_some(missing)} of the source should go; "
+            "give each a line, with the split 'unused' if it is to be left out"
+        )
+    return Split("file", {}, assigned)
+
+
+def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:
+    """Parse a split file to its rows, each with its line number."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SplitFileError(f"{name}: is not text in UTF-8: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = reader.fieldnames
+        if not columns:
+            raise SplitFileError(f"{name}: is empty; 'kolektor split' writes such a file")
+        absent = [column for column in ("sample", "split") if column not in columns]
+        if absent:
+            raise SplitFileError(
+                f"{name}, line 1: the header has no column {' and no column '.join(absent)}; "
+                f"it should be {','.join(COLUMNS)}"
+            )
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise SplitFileError(
+            f"{name}, line {reader.reader.line_num}: is not CSV: {error}"
+        ) from error
+
+
+def _check_row(
+    row: Mapping[str, str], by_name: Mapping[str, Sample], place: str
+) -> tuple[Sample, SplitName]:
+    """Return sample and split of one row."""
+    sample = by_name.get(row["sample"] or "")
+    if sample is None:
+        raise SplitFileError(f"{place}: the source has no usable sample {row['sample']!r}")
+    label = row.get("label")
+    if label and label != sample.label:
+        raise SplitFileError(f"{place}: {sample.name} is {sample.label}, not {label!r}")
+    split = _split_name(row["split"], place)
+    if sample.label == "defective" and split in ("train", "val"):
+        raise SplitFileError(
+            f"{place}: {sample.name} is defective and cannot go to {split}, which is of good "
+            "samples only; use 'test' or 'unused'"
+        )
+    return sample, split
+
+
+def _split_name(text: str | None, place: str) -> SplitName:
+    names: tuple[SplitName, ...] = get_args(SplitName)
+    for name in names:
+        if text == name:
+            return name
+    raise SplitFileError(f"{place}: {text!r} is no split; it should be {', '.join(names)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name a few, and count the others."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more samples"
+
+
+_PICKLE_START = b"\x80"
+"""The first byte of every pickle since protocol 2; no text in UTF-8 starts with it."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Builds plain values alone; a pickle that asks for a class or a function is refused."""
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise pickle.UnpicklingError(f"asks for {module}.{name}, which a split has no need of")
+
+    def persistent_load(self, _: object) -> NoReturn:
+        raise pickle.UnpicklingError("asks for an object outside of it")
+
+
+def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
+    """Read the items of the test lists, fold by fold, from the authors' pickle.
+
+    Both published forms are read: ``(train, test)`` of lists of ``(item, is_segmented)`` and
+    ``(train, test, all)`` of lists of items, ``train`` and ``test`` with a list a fold. Nothing of
+    the file is executed.
+
+    Raises
+    ------
+    SplitFileError
+        The pickle is damaged, asks for anything but plain values, or is of another form.
+    """
+    try:
+        content = _PlainUnpickler(io.BytesIO(data)).load()
+    except (pickle.UnpicklingError, *_DAMAGE) as error:
+        raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
+    try:
+        _, test, *_ = content
+        return tuple(tuple(_item_of(entry) for entry in fold) for fold in test)
+    except (TypeError, ValueError, LookupError) as error:
+        raise SplitFileError(
+            f"{name}: is no pickle of KolektorSDD's folds, (train, test) with a list a fold"
+        ) from error
+
+
+# What the unpickler raises on damaged data, beside its own error.
+_DAMAGE = (EOFError, IndexError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+
+
+def _item_of(entry: Any) -> str:
+    """Return the item of an entry, which is a name or begins with one."""
+    item = entry if isinstance(entry, str) else entry[0]
+    if not isinstance(item, str):
+        raise TypeError(f"{item!r} is no item's name")
+    return item
+
+
+def _split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int | None) -> Split:
+    folds = read_pickled_folds(data, name)
+    if fold is None or not 0 <= fold < len(folds):
+        raise SplitFileError(f"{name}: has the folds 0 to {len(folds) - 1}; choose with --fold")
+    items = {sample.item for sample in samples}
+    strangers = sorted(set(folds[fold]) - items, key=natural_key)
+    if strangers:
+        raise SplitFileError(f"{name}: fold {fold} tests {strangers[0]}, which the source has not")
+    return Split("file", {"fold": fold}, split_by_items(samples, folds[fold]))

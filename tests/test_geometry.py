@@ -1,0 +1,263 @@
+"""Geometry: points map there and back, pixels are those of cv2.resize, and no defect is lost."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.geometry import (
+    check_size,
+    stretch,
+    to_output,
+    to_source,
+    transform_image,
+    transform_mask,
+)
+from kolektor_cli.images import Pixels
+from kolektor_cli.records import Geometry, Size
+
+Marked = npt.NDArray[np.bool_]
+
+REAL_SIZE = (500, 1270)
+
+small_sides = st.integers(1, 24)
+small_sizes = st.tuples(small_sides, small_sides)
+label_values = st.sampled_from([0, 1, 2, 85, 255])
+sparse_masks = small_sizes.flatmap(
+    lambda size: arrays(np.uint8, size, elements=label_values, fill=st.just(0))
+)
+dense_masks = small_sizes.flatmap(lambda size: arrays(np.uint8, size, elements=label_values))
+coordinates = st.floats(-20_000, 20_000)
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    """Draw a window of a source image and the output size it is scaled to."""
+    width, height = draw(st.tuples(st.integers(1, 2000), st.integers(1, 2000)))
+    left, top = draw(st.tuples(st.integers(0, width - 1), st.integers(0, height - 1)))
+    window_width = draw(st.integers(1, width - left))
+    window_height = draw(st.integers(1, height - top))
+    size = draw(st.tuples(st.integers(1, 2000), st.integers(1, 2000)))
+    return Geometry((width, height), (left, top, window_width, window_height), size)
+
+
+def size_of(pixels: Pixels) -> Size:
+    return pixels.shape[1], pixels.shape[0]
+
+
+def resized_and_cut(mask: Pixels, size: Size) -> Marked:
+    """Return what the resize alone makes of a mask."""
+    binary = np.where(mask > 0, np.uint8(255), np.uint8(0))
+    return np.asarray(cv2.resize(binary, size) > 127)
+
+
+def components_of(mask: Pixels) -> list[Marked]:
+    count, labels = cv2.connectedComponents((mask > 0).astype(np.uint8), connectivity=8)
+    return [np.asarray(labels == label) for label in range(1, count)]
+
+
+def overlaps(outputs: int, sources: int) -> npt.NDArray[np.float32]:
+    """Tell along one axis, outputs x sources, which output pixel covers part of which source."""
+    output = np.arange(outputs)[:, np.newaxis]
+    source = np.arange(sources)
+    starts_before_end = output * sources < (source + 1) * outputs
+    ends_after_start = (output + 1) * sources > source * outputs
+    return (starts_before_end & ends_after_start).astype(np.float32)
+
+
+def footprint(component: Marked, size: Size) -> Marked:
+    """Return the output pixels that cover any part of a component."""
+    width, height = size
+    rows = overlaps(height, component.shape[0])
+    columns = overlaps(width, component.shape[1])
+    return np.asarray(rows @ component @ columns.T > 0)
+
+
+def at_centers(component: Marked, size: Size) -> Marked:
+    """Return the output pixels whose centre falls into a component."""
+    width, height = size
+    rows = (2 * np.arange(height) + 1) * component.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * component.shape[1] // (2 * width)
+    return component[np.ix_(rows, columns)]
+
+
+@given(geometries(), coordinates, coordinates)
+def test_to_source_and_to_output_are_inverse(geometry: Geometry, x: float, y: float) -> None:
+    assert to_source(geometry, *to_output(geometry, x, y)) == pytest.approx((x, y), abs=1e-6)
+    assert to_output(geometry, *to_source(geometry, x, y)) == pytest.approx((x, y), abs=1e-6)
+
+
+@given(geometries())
+def test_corners_of_the_window_are_those_of_the_output(geometry: Geometry) -> None:
+    left, top, width, height = geometry.window
+    mapped = [
+        to_output(geometry, float(left), float(top)),
+        to_output(geometry, float(left + width), float(top + height)),
+        to_source(geometry, 0.0, 0.0),
+    ]
+    assert mapped == [(0, 0), geometry.size, (left, top)]
+
+
+def test_point_is_scaled_by_each_axis_of_its_own() -> None:
+    geometry = stretch((500, 1270), (250, 127))
+    assert geometry.window == (0, 0, 500, 1270)
+    assert to_output(geometry, 100.0, 100.0) == (50, 10)
+    assert to_source(geometry, 50.0, 10.0) == (100, 100)
+
+
+def test_arrays_of_points_map_like_single_points() -> None:
+    geometry = Geometry((500, 1270), (10, 20, 300, 600), (224, 256))
+    x, y = np.array([0.5, 77.25, 499.5]), np.array([1.5, 640.0, 1269.5])
+    for mapping in (to_output, to_source):
+        points = [mapping(geometry, *point) for point in zip(x.tolist(), y.tolist(), strict=True)]
+        np.testing.assert_array_equal(np.transpose(mapping(geometry, x, y)), points)
+
+
+@given(small_sizes, small_sizes, st.sampled_from([(), (3,)]), st.integers(0, 2**32))
+def test_image_is_what_resize_makes_of_it(
+    source: Size, size: Size, channels: tuple[int, ...], seed: int
+) -> None:
+    shape = (source[1], source[0], *channels)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    resized = transform_image(pixels, stretch(source, size))
+    assert resized.shape == (size[1], size[0], *channels)
+    np.testing.assert_array_equal(resized, cv2.resize(pixels, size), strict=True)
+
+
+@pytest.mark.parametrize("height", [1235, 1240, 1285])
+def test_image_of_real_size_is_what_resize_makes_of_it(height: int) -> None:
+    pixels = np.random.default_rng(height).integers(0, 256, (height, 500), np.uint8)
+    resized = transform_image(pixels, stretch((500, height), (500, 1240)))
+    np.testing.assert_array_equal(resized, cv2.resize(pixels, (500, 1240)), strict=True)
+
+
+@given(sparse_masks | dense_masks)
+def test_mask_of_the_same_size_is_the_source_in_black_and_white(mask: Pixels) -> None:
+    size = size_of(mask)
+    expected = np.where(mask > 0, np.uint8(255), np.uint8(0))
+    np.testing.assert_array_equal(transform_mask(mask, stretch(size, size)), expected, strict=True)
+
+
+@settings(max_examples=250)
+@given(sparse_masks | dense_masks, small_sizes)
+def test_every_defect_leaves_a_pixel_where_it_was(mask: Pixels, size: Size) -> None:
+    output = transform_mask(mask, stretch(size_of(mask), size))
+    assert size_of(output) == size
+    assert output.dtype == np.uint8
+    assert set(np.unique(output)) <= {0, 255}
+    for component in components_of(mask):
+        assert output[footprint(component, size)].any()
+
+
+@settings(max_examples=250)
+@given(sparse_masks | dense_masks, small_sizes)
+@example(np.ones((24, 24), np.uint8), (5, 7))
+def test_mask_is_what_the_resize_makes_of_it_but_for_lost_defects(mask: Pixels, size: Size) -> None:
+    output = transform_mask(mask, stretch(size_of(mask), size)) > 0
+    resized = resized_and_cut(mask, size)
+    lost = [
+        component
+        for component in components_of(mask)
+        if not resized[at_centers(component, size)].any()
+    ]
+    assert output[resized].all()
+    added = output & ~resized
+    assert added.sum() <= len(lost)
+    near_lost = np.any([footprint(component, size) for component in lost], axis=0)
+    assert not (added & ~near_lost).any()
+
+
+@pytest.mark.parametrize("size", [(500, 1240), (224, 224), (256, 256), (7, 3), (1, 1), (600, 1500)])
+def test_scattered_single_pixels_of_a_real_size_all_leave_one(size: Size) -> None:
+    mask = np.zeros(REAL_SIZE[::-1], np.uint8)
+    spots = np.random.default_rng(0).integers(0, REAL_SIZE, (20, 2))
+    mask[spots[:, 1], spots[:, 0]] = 1
+    output = transform_mask(mask, stretch(REAL_SIZE, size))
+    for component in components_of(mask):
+        assert output[footprint(component, size)].any()
+
+
+@pytest.mark.parametrize("value", [1, 2, 85, 127, 128, 255])
+def test_every_value_but_zero_counts_as_defect(value: int) -> None:
+    mask = np.zeros((60, 40), np.uint8)
+    mask[20:40, 10:30] = value
+    output = transform_mask(mask, stretch((40, 60), (20, 30)))
+    expected = np.zeros((30, 20), np.uint8)
+    expected[10:20, 5:15] = 255
+    np.testing.assert_array_equal(output, expected, strict=True)
+
+
+def test_black_mask_stays_black() -> None:
+    output = transform_mask(np.zeros((60, 40), np.uint8), stretch((40, 60), (7, 11)))
+    np.testing.assert_array_equal(output, np.zeros((11, 7), np.uint8), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("spot", "kept"), [((13, 22), (3, 5)), ((0, 0), (0, 0)), ((39, 59), (9, 14))]
+)
+def test_lost_pixel_is_set_where_it_falls_in_the_output(spot: Size, kept: Size) -> None:
+    mask = np.zeros((60, 40), np.uint8)
+    mask[spot[1], spot[0]] = 1
+    assert not resized_and_cut(mask, (10, 15)).any()
+    output = transform_mask(mask, stretch((40, 60), (10, 15)))
+    assert np.argwhere(output).tolist() == [[kept[1], kept[0]]]
+
+
+def test_lost_line_leaves_the_pixel_of_its_middle() -> None:
+    mask = np.zeros((60, 40), np.uint8)
+    mask[24, 20:37] = 1
+    output = transform_mask(mask, stretch((40, 60), (10, 15)))
+    assert np.argwhere(output).tolist() == [[6, 7]]
+
+
+def test_lost_ring_and_the_lost_spot_in_its_middle_leave_a_pixel_each() -> None:
+    ring, spot = np.zeros((60, 40), np.uint8), np.zeros((60, 40), np.uint8)
+    cv2.rectangle(ring, (4, 4), (24, 24), 1)
+    spot[12, 12] = 1
+    assert not resized_and_cut(ring + spot, (10, 15)).any()
+    output = transform_mask(ring + spot, stretch((40, 60), (10, 15)))
+    assert np.count_nonzero(output) == 2
+    assert output[footprint(ring > 0, (10, 15))].any()
+    assert output[footprint(spot > 0, (10, 15))].any()
+
+
+def test_lost_defect_beside_a_kept_one_leaves_its_own_pixel() -> None:
+    mask = np.zeros((60, 40), np.uint8)
+    mask[40:56, 20:36] = 1
+    resized = resized_and_cut(mask, (10, 15))
+    mask[4, 4] = 1
+    output = transform_mask(mask, stretch((40, 60), (10, 15)))
+    assert np.argwhere((output > 0) & ~resized).tolist() == [[1, 1]]
+    assert output[resized].all()
+
+
+def test_mask_given_is_left_as_it_is() -> None:
+    mask = np.full((6, 4), 2, np.uint8)
+    transform_mask(mask, stretch((4, 6), (3, 3)))[:] = 0
+    transform_mask(mask, stretch((4, 6), (4, 6)))[:] = 0
+    assert (mask == 2).all()
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (500, 1240), (16_384, 1), (1, 16_384), (16_384, 2048), (2048, 16_384)]
+)
+def test_size_within_the_limits_is_returned(size: Size) -> None:
+    assert check_size(size) == size
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        *[(0, 5), (5, 0), (-1, 5), (5, -1), (-5, -5)],
+        *[(16_385, 1), (1, 16_385), (16_384, 2049), (2049, 16_384), (5793, 5793)],
+    ],
+)
+def test_size_out_of_the_limits_is_refused_by_name(size: Size) -> None:
+    with pytest.raises(UsageError, match=f"size {size[0]}x{size[1]} is out of range"):
+        check_size(size)

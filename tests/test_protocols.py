@@ -1,0 +1,251 @@
+"""Every protocol is complete, depends on nothing it should not, and keeps together what it says."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kolektor_cli.duplicates import connected
+from kolektor_cli.errors import UsageError
+from kolektor_cli.records import Duplicate, Sample, Split
+from kolektor_cli.releases import VICOS_TEST_ITEMS, kolektorsdd
+from kolektor_cli.split import (
+    PROTOCOLS,
+    anomalib,
+    balanced,
+    count_samples,
+    find_leaks,
+    grouped,
+    make_split,
+    vicos,
+)
+
+Dataset = tuple[tuple[Sample, ...], tuple[Duplicate, ...]]
+
+
+def make_sample(name: str, *, defective: bool) -> Sample:
+    item = name.partition("/")[0]
+    files = (f"{name}.jpg", f"{name}_label.bmp")
+    return Sample(name, item, item, *files, 500, 1250, 900 * defective, name, name)
+
+
+def with_groups(samples: Sequence[Sample], pairs: Sequence[tuple[Sample, Sample]]) -> Dataset:
+    """Link samples as duplicates, and name the groups of their items."""
+    items = dict.fromkeys(sample.item for sample in samples)
+    groups = connected(items, [(a.item, b.item) for a, b in pairs])
+    return (
+        tuple(replace(sample, group=groups[sample.item]) for sample in samples),
+        tuple(Duplicate(a.name, b.name, "near") for a, b in pairs),
+    )
+
+
+@st.composite
+def datasets(draw: st.DrawFn) -> Dataset:
+    """Draw items with good and defective parts, some of which are pictures of each other."""
+    samples = []
+    for item in range(draw(st.integers(2, 12))):
+        labels = draw(
+            st.lists(st.sampled_from([False, False, False, True]), min_size=1, max_size=6)
+        )
+        samples += [
+            make_sample(f"kos{item:02}/Part{part}", defective=defective)
+            for part, defective in enumerate(labels)
+        ]
+    count = len(samples)
+    places = st.tuples(st.integers(0, count - 1), st.integers(0, count - 1))
+    pairs = [
+        (samples[min(pair)], samples[max(pair)])
+        for pair in draw(st.lists(places, max_size=8))
+        if pair[0] != pair[1] and samples[pair[0]].label == samples[pair[1]].label
+    ]
+    return with_groups(samples, pairs)
+
+
+def official(*, linked: bool = True) -> Dataset:
+    """Make the structure of KolektorSDD, with its duplicates."""
+    samples = [
+        make_sample(name, defective=facts.defect_pixels > 0)
+        for name, facts in kolektorsdd().samples.items()
+    ]
+    by_name = {sample.name: sample for sample in samples}
+    links = [(f"kos01/Part{part}", f"kos26/Part{part}") for part in range(8)]
+    links += [(f"kos27/Part{part}", f"kos34/Part{part}") for part in range(8)]
+    links += [(f"kos38/Part{p}", f"kos39/Part{q}") for p, q in enumerate((6, 7, 0, 1, 2, 3, 4, 5))]
+    return with_groups(samples, [(by_name[a], by_name[b]) for a, b in links if linked])
+
+
+def sides(split: Split, groups: dict[str, str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, side in split.assigned.items():
+        if side != "unused":
+            found[groups[name]].add(side)
+    return found
+
+
+@given(datasets(), st.integers(0, 5), st.sampled_from([0.0, 0.2, 0.5]))
+def test_balanced_keeps_pictures_together_and_reaches_its_number(
+    dataset: Dataset, seed: int, val: float
+) -> None:
+    samples, duplicates = dataset
+    good = sum(sample.label == "good" for sample in samples)
+    assume(1 <= len(samples) - good < good)
+    split = balanced(samples, duplicates, seed=seed, val=val)
+    pictures = connected([s.name for s in samples], [(d.first, d.second) for d in duplicates])
+    assert all(len(found) == 1 for found in sides(split, pictures).values())
+    assert find_leaks(split.assigned, duplicates) == []
+    assert split.assigned.keys() == {sample.name for sample in samples}
+    counts = count_samples(split, samples)
+    assert counts["test", "defective"] == len(samples) - good
+    assert counts["test", "good"] <= len(samples) - good
+    assert counts["unused", "good"] == 0
+    again = balanced(samples[::-1], duplicates[::-1], seed=seed, val=val)
+    assert again == split
+
+
+@given(datasets(), st.integers(0, 3), st.integers(2, 5))
+def test_grouped_folds_partition_the_data_and_never_part_a_group(
+    dataset: Dataset, seed: int, folds: int
+) -> None:
+    samples, duplicates = dataset
+    groups = {sample.name: sample.group for sample in samples}
+    assume(folds <= len(set(groups.values())))
+    tested: list[str] = []
+    defects = []
+    for fold in range(folds):
+        split = grouped(samples, duplicates, fold=fold, folds=folds, seed=seed)
+        assert all(len(found) <= 1 for found in sides(split, groups).values())
+        assert find_leaks(split.assigned, duplicates) == []
+        assert split == grouped(samples[::-1], duplicates, fold=fold, folds=folds, seed=seed)
+        tested += [name for name, side in split.assigned.items() if side == "test"]
+        defects.append(count_samples(split, samples)["test", "defective"])
+    assert sorted(tested) == sorted(groups)
+    largest = Counter(s.group for s in samples if s.label == "defective").most_common(1)
+    assert max(defects) - min(defects) <= (largest[0][1] if largest else 0)
+
+
+def test_balanced_passes_over_pictures_that_do_not_fit() -> None:
+    samples = [make_sample(f"kos01/Part{part}", defective=part < 3) for part in range(11)]
+    linked = [(samples[a], samples[b]) for a, b in ((3, 4), (5, 6), (7, 8), (8, 9))]
+    dataset = with_groups(samples, linked)
+    for seed in range(30):
+        counts = count_samples(balanced(*dataset, seed=seed), samples)
+        assert counts["test", "good"] == 3
+    twos = with_groups(samples[:9], [*linked[:2], (samples[7], samples[8])])
+    assert count_samples(balanced(*twos), twos[0])["test", "good"] == 2
+    with pytest.raises(UsageError, match="3 good samples cannot be tested without parting"):
+        balanced(*twos, test_good=3)
+
+
+def test_groups_of_five_duplicates_with_chains_stay_together() -> None:
+    samples = [
+        make_sample(f"kos{item:02}/Part{part}", defective=part == 0)
+        for item in range(50)
+        for part in range(3)
+    ]
+    chains = [
+        (samples[3 * item + part], samples[3 * item + 3 + part])
+        for item in range(50)
+        if item % 5 < 4
+        for part in (0, 1, 2)
+    ]
+    dataset = with_groups(samples, chains)
+    assert len({sample.group for sample in dataset[0]}) == 10
+    for seed in range(20):
+        split = balanced(*dataset, seed=seed)
+        assert find_leaks(split.assigned, dataset[1]) == []
+        assert count_samples(split, samples)["test", "good"] == 50
+
+
+def test_protocols_have_their_known_counts_on_kolektorsdd() -> None:
+    samples, duplicates = official()
+    for split, train, good, defective, leaks in (
+        (balanced(samples, duplicates), 295, 52, 52, 0),
+        (vicos(samples, duplicates, fold=0), 230, 117, 18, 13),
+        (vicos(samples, duplicates, fold=1), 229, 118, 18, 13),
+        (vicos(samples, duplicates, fold=2), 235, 112, 16, 14),
+        (vicos(samples, duplicates, fold=0, drop_leaks=True), 217, 117, 18, 0),
+        (anomalib(samples, duplicates), 277, 70, 52, 5),
+    ):
+        counts = count_samples(split, samples)
+        found = (counts["train", "good"], counts["test", "good"], counts["test", "defective"])
+        assert found == (train, good, defective), split.protocol
+        assert len(find_leaks(split.assigned, duplicates)) == leaks, split.protocol
+
+
+def test_grouped_spreads_the_defects_of_kolektorsdd() -> None:
+    samples, duplicates = official()
+    assert len({sample.group for sample in samples}) == 47
+    for folds, expected in ((3, {17, 18}), (4, {13}), (5, {10, 11}), (47, {1, 2, 4})):
+        found = {
+            count_samples(grouped(samples, duplicates, fold=fold, folds=folds), samples)[
+                "test", "defective"
+            ]
+            for fold in range(folds)
+        }
+        assert found == expected
+
+
+def test_vicos_folds_are_a_partition_of_the_items() -> None:
+    everything = [item for fold in VICOS_TEST_ITEMS for item in fold]
+    assert sorted(everything) == sorted(kolektorsdd().items)
+
+
+def test_anomalib_is_the_permutation_of_its_source() -> None:
+    samples, _ = official(linked=False)
+    good = sorted(sample.name for sample in samples if sample.label == "good")
+    tested = {good[i] for i in np.random.RandomState(42).permutation(347)[:70]}
+    split = anomalib(samples[::-1])
+    assert {n for n in good if split.assigned[n] == "test"} == tested
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "message"),
+    [
+        ("balanced", {"fold": 0}, "balanced takes --seed, --test-good, --val, not --fold"),
+        ("anomalib", {"seed": 0}, "anomalib takes no option, not --seed"),
+        ("vicos", {}, "vicos needs --fold"),
+        ("vicos", {"fold": 3}, "no fold 3"),
+        ("vicos", {"fold": -1}, "no fold -1"),
+        ("grouped", {}, "grouped needs --fold"),
+        ("grouped", {"fold": 0, "folds": 48}, "48 folds of 47 groups"),
+        ("grouped", {"fold": 0, "folds": 1}, "1 folds of 47 groups"),
+        ("grouped", {"fold": 3}, "no fold 3"),
+    ],
+)
+def test_impossible_requests_are_usage_errors(
+    protocol: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_split(protocol, *official(), options)
+
+
+@pytest.mark.parametrize("protocol", ["balanced", "anomalib"])
+@pytest.mark.parametrize("defective", [True, False])
+def test_samples_of_one_label_cannot_be_split(protocol: str, defective: bool) -> None:
+    samples = [make_sample(f"kos01/Part{part}", defective=defective) for part in range(8)]
+    with pytest.raises(UsageError):
+        make_split(protocol, samples, (), {})
+
+
+def test_items_that_the_authors_did_not_have_are_in_no_fold() -> None:
+    with pytest.raises(UsageError, match="kos77 is in none"):
+        vicos([make_sample("kos77/Part0", defective=False)], fold=0)
+
+
+def test_parameters_of_every_protocol_make_the_split_again() -> None:
+    dataset = official()
+    for protocol, options in (
+        ("balanced", {"seed": 3, "val": 0.1}),
+        ("vicos", {"fold": 0, "drop_leaks": True}),
+        ("grouped", {"fold": 1}),
+        ("anomalib", {}),
+    ):
+        split = make_split(protocol, *dataset, options)
+        assert make_split(split.protocol, *dataset, split.parameters) == split
+    assert {"balanced", "vicos", "grouped", "anomalib"} == PROTOCOLS.keys()

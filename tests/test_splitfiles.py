@@ -1,0 +1,103 @@
+"""The authors' pickles are read in both forms; one that would do anything is refused."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kolektor_cli.errors import SplitFileError
+from kolektor_cli.records import Sample
+from kolektor_cli.releases import VICOS_TEST_ITEMS
+from kolektor_cli.split import vicos
+from kolektor_cli.splitfiles import read_pickled_folds, read_split
+from tests.test_protocols import make_sample, official
+
+TEST = [sorted(fold) for fold in VICOS_TEST_ITEMS]
+TRAIN = [sorted(set().union(*VICOS_TEST_ITEMS) - fold) for fold in VICOS_TEST_ITEMS]
+NEWER = ([[(i, True) for i in f] for f in TRAIN], [[(i, True) for i in f] for f in TEST])
+OLDER = (TRAIN, TEST, sorted(set().union(*VICOS_TEST_ITEMS)))
+
+
+class Command:
+    """Pickles to a call of `function` with one argument."""
+
+    def __init__(self, function: Any, argument: str) -> None:
+        self.call = (function, (argument,))
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+@pytest.mark.parametrize("content", [NEWER, OLDER, list(NEWER)], ids=["newer", "older", "list"])
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_both_published_forms_give_the_authors_folds(content: Any, protocol: int) -> None:
+    samples, _ = official()
+    data = pickle.dumps(content, protocol)
+    for fold in range(3):
+        split = read_split(data, samples, "split.pyb", fold=fold)
+        assert split.assigned == vicos(samples, fold=fold).assigned
+        assert split.parameters == {"fold": fold}
+
+
+def test_published_file_is_read(real: Path) -> None:
+    published = real.parent / "splits" / "KSDD_split_33_33.pyb"
+    folds = read_pickled_folds(published.read_bytes(), "published")
+    assert tuple(map(frozenset, folds)) == VICOS_TEST_ITEMS
+
+
+@pytest.mark.parametrize("function", [open, eval, print, bytearray, frozenset, io.BytesIO])
+def test_pickle_that_asks_for_more_is_refused_by_name_and_runs_nothing(
+    function: Any, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    data = pickle.dumps((NEWER[0], [Command(function, str(victim))]))
+    with pytest.raises(SplitFileError, match=rf"split\.pyb.* asks for .*\.{function.__name__}"):
+        read_split(data, official()[0], "split.pyb", fold=0)
+    assert not victim.exists()
+
+
+def test_pickle_that_would_run_a_command_runs_none(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    data = b"\x80\x02cposix\nsystem\nX" + len(f"touch {victim}").to_bytes(4, "little")
+    data += f"touch {victim}".encode() + b"\x85R."
+    with pytest.raises(SplitFileError, match=r"posix\.system"):
+        read_split(data, official()[0], "split.pyb", fold=0)
+    assert not victim.exists()
+
+
+def test_every_cut_of_a_pickle_is_refused() -> None:
+    data = pickle.dumps((TRAIN[:1], TEST[:1]))
+    for length in range(1, len(data)):
+        with pytest.raises(SplitFileError, match=r"split\.pyb"):
+            read_split(data[:length], official()[0], "split.pyb", fold=0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[], [1], {"train": 1, "test": 2}, ([], [[1]]), ([], [[(1, True)]]), ([], [[[]]]), "text", 5],
+    ids=str,
+)
+def test_pickle_of_another_form_is_refused(content: Any) -> None:
+    with pytest.raises(SplitFileError, match=r"split\.pyb"):
+        read_split(pickle.dumps(content), official()[0], "split.pyb", fold=0)
+
+
+@pytest.mark.parametrize("fold", [None, 3, -1])
+def test_fold_must_be_one_of_the_file(fold: int | None) -> None:
+    with pytest.raises(SplitFileError, match="folds 0 to 2; choose with --fold"):
+        read_split(pickle.dumps(NEWER), official()[0], "split.pyb", fold=fold)
+
+
+def test_fold_of_items_that_the_source_has_not_is_refused() -> None:
+    samples: list[Sample] = [make_sample("kos01/Part0", defective=False)]
+    with pytest.raises(SplitFileError, match="fold 0 tests kos02, which the source has not"):
+        read_split(pickle.dumps(NEWER), samples, "split.pyb", fold=0)
+
+
+def test_fold_is_not_for_csv() -> None:
+    with pytest.raises(SplitFileError, match="has no folds"):
+        read_split(b"sample,split\n", official()[0], "split.csv", fold=0)
