@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -31,8 +32,9 @@ def blocks(kind: str) -> list[str]:
 
 def commands_of(block: str) -> list[tuple[str, str]]:
     """Split a console block into commands and the output that follows each."""
-    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
-    return list(zip(parts[1::2], parts[2::2], strict=True))
+    parts = re.split(r"^\$ (.*\n(?:> .*\n)*)", block, flags=re.MULTILINE)
+    commands = [re.sub(r"^> ", "", part, flags=re.MULTILINE) for part in parts[1::2]]
+    return list(zip(commands, parts[2::2], strict=True))
 
 
 def shell(command: str, folder: Path) -> str:
@@ -68,6 +70,21 @@ def test_commands_on_the_real_dataset_print_what_readme_shows(real: Path, tmp_pa
     assert len(shown) >= 3
     for command, output in shown:
         assert stripped(shell(command, tmp_path)) == stripped(output), command
+
+
+def test_table_of_protocols_is_what_convert_plans(real: Path, tmp_path: Path) -> None:
+    rows = re.findall(r"^\| `(.*?)`(?: \(.*\))? ((?:\| \d+ ){5})\|$", README, re.MULTILINE)
+    assert len(rows) == 11
+    for protocol, numbers in rows:
+        command = f"kolektor convert {real} data --dry-run --json -q --protocol {protocol}"
+        plan = json.loads(shell(command, tmp_path))
+        counts = plan["counts"]
+        assert [int(number) for number in re.findall(r"\d+", numbers)] == [
+            counts["train"]["good"],
+            *(counts["test"][label] for label in ("good", "defective")),
+            sum(counts["unused"].values()),
+            len(plan["leaks"]),
+        ], protocol
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
