@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +25,7 @@ from kolektor_cli.records import (
 )
 from kolektor_cli.rules import MANIFEST_NAME
 from kolektor_cli.source import Source
+from kolektor_cli.staging import staged
 from kolektor_cli.tree import list_tree
 
 _REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
@@ -100,7 +98,7 @@ def write_tree(
         Something cannot be written, or see `check_output`.
     """
     check_output(source.path, out, plan.category, force=force)
-    with _staged(out, plan.category) as stage:
+    with staged(out / plan.category) as stage:
         for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
             (stage / folder).mkdir(parents=True, exist_ok=True)
         write = partial(_write_image, source, plan.color, stage)
@@ -111,26 +109,6 @@ def write_tree(
         _check_listing(stage, result)
         _put_in_place(stage, out / plan.category, force)
     return result
-
-
-@contextmanager
-def _staged(out: Path, category: str) -> Iterator[Path]:
-    """Make a hidden folder in `out`; if not all goes well, remove it and what was made of `out`."""
-    missing = [path for path in (out, *out.parents) if not path.exists()]
-    stage = out / f".{category}.unfinished-{secrets.token_hex(4)}"
-    try:
-        stage.mkdir(parents=True)
-        yield stage
-    except BaseException as error:
-        # Removal is best effort here: the error under way is the one to report.
-        shutil.rmtree(stage, ignore_errors=True)
-        for path in missing:
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
-        if isinstance(error, OSError):
-            place = error.filename or stage
-            raise OutputError(f"{place}: cannot be written: {error.strerror}") from error
-        raise
 
 
 def _write_image(

@@ -7,8 +7,6 @@ pictures are drawn at random: a grained surface, crossed by a dark crack where i
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import SampleCounts, natural_key
 from kolektor_cli.releases import kolektorsdd
+from kolektor_cli.staging import staged
 
 OFFICIAL_ITEMS = 50
 PARTS = 8
@@ -67,18 +66,11 @@ def write_sample(
     if os.path.lexists(out):
         raise OutputError(f"{out}: exists already; choose a new folder")
     drawings = list(_drawings(items, seed))
-    stage = out.with_name(f".{out.name}.unfinished-{secrets.token_hex(4)}")
-    try:
+    with staged(out) as stage:
         for item in sorted({drawing.name.rpartition("/")[0] for drawing in drawings}):
-            (stage / item).mkdir(parents=True)
+            (stage / item).mkdir()
         parallel_map(partial(_write_sample, stage), drawings, jobs, progress)
         stage.rename(out)
-    except BaseException as error:
-        # Removal is best effort here: the error under way is the one to report.
-        shutil.rmtree(stage, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise OutputError(f"{out}: cannot be written: {error.strerror}") from error
-        raise
     defective = sum(drawing.defective for drawing in drawings)
     return SampleCounts(items, len(drawings) - defective, defective)
 

@@ -17,6 +17,7 @@ ALLOWED = {
     "parallel": set(),
     "releases": {"records"},
     "source": {"errors"},
+    "staging": {"errors"},
     "images": {"errors"},
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
@@ -35,7 +36,7 @@ ALLOWED = {
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
     "convert": {
         *("errors", "geometry", "images", "layout", "manifest", "parallel", "records", "rules"),
-        *("source", "tree"),
+        *("source", "staging", "tree"),
     },
     "provenance": {
         *("convert", "errors", "geometry", "images", "parallel", "records", "rules", "source"),
@@ -45,7 +46,7 @@ ALLOWED = {
     "verify": {
         *("leaks", "manifest", "parallel", "provenance", "records", "rules", "source", "tree"),
     },
-    "sample": {"errors", "images", "parallel", "records", "releases"},
+    "sample": {"errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
     "console": {"errors", "parallel", "records", "render"},
     "cli": {"console", "errors", "records", "render", "source"},
