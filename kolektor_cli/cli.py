@@ -5,6 +5,7 @@ OpenCV, NumPy and Rich are imported when a command first needs them, so that hel
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -304,6 +305,7 @@ def convert(
       kolektor convert KolektorSDD.zip data
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
     """
+    _keep_freed_memory()
     wanted_size = _parse_size(size)
     options = _given(
         seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
@@ -436,6 +438,22 @@ def sample(
     with console.progress("sample") as progress:
         counts = api.write_sample(out, items=items, seed=seed, jobs=jobs, progress=progress)
     console.tables([render.sample_table(str(out), counts)])
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed, up to 256 MB, instead of returning it to the system each time.
+
+    Every image takes several buffers of a megabyte; to get and return them costs a sixth of a
+    conversion's time (3.9 s against 3.3 s on the real dataset); to keep them, 6 MB. Elsewhere
+    than under glibc nothing is done.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    mallopt(trim_threshold, 2**28)
+    mallopt(mmap_threshold, 2**26)
 
 
 def _console(quiet: bool) -> Console:

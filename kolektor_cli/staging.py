@@ -35,6 +35,5 @@ def staged(target: Path) -> Iterator[Path]:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
         if isinstance(error, OSError):
-            place = error.filename or stage
-            raise OutputError(f"{place}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
         raise
