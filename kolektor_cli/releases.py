@@ -15,13 +15,6 @@ from importlib import resources
 
 from kolektor_cli.records import Sample, natural_key
 
-DEFAULT_CATEGORY = "metal"
-"""The category folder's name in trees made from KolektorSDD, the one that the field uses."""
-
-DEFAULT_SIZE = (500, 1240)
-"""Width and height to which images are resized: the width of every image and their usual height."""
-
-
 VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
     frozenset(f"kos{number}" for number in fold.split())
     for fold in (

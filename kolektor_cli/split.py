@@ -11,6 +11,8 @@ import inspect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
 from kolektor_cli.duplicates import connected
 from kolektor_cli.errors import UsageError
 from kolektor_cli.records import Duplicate, Label, Leak, Sample, Split, SplitName, natural_key
@@ -271,12 +273,10 @@ def anomalib(
     UsageError
         There is no good or no defective sample.
     """
-    # The legacy generator's stream is frozen; imported here since only this protocol needs NumPy.
-    import numpy as np
-
     good = sorted((s for s in samples if s.label == "good"), key=lambda sample: sample.image)
     if not good or len(good) == len(samples):
         raise UsageError("the protocol anomalib needs good and defective samples")
+    # The stream of this legacy generator is frozen for all versions of NumPy.
     order = np.random.RandomState(42).permutation(len(good)).tolist()
     tested = set(order[: len(good) - int(0.8 * len(good))])
     assigned: dict[str, SplitName] = {sample.name: "test" for sample in samples}
