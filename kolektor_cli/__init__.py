@@ -5,7 +5,9 @@
 >>> with kolektor.open_source(Path("KolektorSDD.zip")) as source:  # doctest: +SKIP
 ...     scan = kolektor.scan_source(source)
 ...     split = kolektor.balanced(scan.samples, scan.duplicates, seed=0)
-...     plan = kolektor.make_plan(scan, split, category="metal", size=(500, 1240))
+...     fit = kolektor.make_fit("stretch", default=(500, 1240))
+...     fitted = kolektor.fit_samples(fit, source, scan.samples)
+...     plan = kolektor.make_plan(scan, split, fitted, category="metal")
 ...     manifest = kolektor.write_tree(plan, source, Path("data"))
 >>> kolektor.verify_tree(Path("data/metal")).ok  # doctest: +SKIP
 True
@@ -21,13 +23,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from kolektor_cli.convert import check_output, write_tree
     from kolektor_cli.errors import KolektorError
+    from kolektor_cli.fits import count_images, fit_samples, make_fit
+    from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
     from kolektor_cli.layout import make_plan
+    from kolektor_cli.preview import preview_fit
     from kolektor_cli.records import (
         Duplicate,
         Finding,
+        Fit,
+        Fitted,
+        Geometry,
         Leak,
         Manifest,
         Plan,
+        Preview,
         Report,
         Sample,
         Scan,
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
         find_leaks,
         grouped,
         make_split,
+        protocol_options,
         vicos,
     )
     from kolektor_cli.splitfiles import read_split, split_rows
@@ -54,10 +64,14 @@ __all__ = [
     "PROTOCOLS",
     "Duplicate",
     "Finding",
+    "Fit",
+    "Fitted",
+    "Geometry",
     "KolektorError",
     "Leak",
     "Manifest",
     "Plan",
+    "Preview",
     "Report",
     "Sample",
     "Scan",
@@ -66,18 +80,27 @@ __all__ = [
     "__version__",
     "anomalib",
     "balanced",
+    "box_to_output",
+    "box_to_source",
     "check_output",
+    "count_images",
     "count_samples",
     "find_categories",
     "find_leaks",
+    "fit_samples",
     "grouped",
+    "make_fit",
     "make_plan",
     "make_split",
     "open_source",
+    "preview_fit",
+    "protocol_options",
     "read_split",
     "require_usable",
     "scan_source",
     "split_rows",
+    "to_output",
+    "to_source",
     "verify_tree",
     "vicos",
     "write_sample",
@@ -87,16 +110,20 @@ __all__ = [
 _MODULES = {
     "convert": ("check_output", "write_tree"),
     "errors": ("KolektorError",),
+    "fits": ("count_images", "fit_samples", "make_fit"),
+    "geometry": ("box_to_output", "box_to_source", "to_output", "to_source"),
     "layout": ("make_plan",),
+    "preview": ("preview_fit",),
     "records": (
-        *("Duplicate", "Finding", "Leak", "Manifest", "Plan", "Report", "Sample", "Scan", "Split"),
+        *("Duplicate", "Finding", "Fit", "Fitted", "Geometry", "Leak", "Manifest", "Plan"),
+        *("Preview", "Report", "Sample", "Scan", "Split"),
     ),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
     "source": ("Source", "open_source"),
     "split": (
         *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),
-        *("make_split", "vicos"),
+        *("make_split", "protocol_options", "vicos"),
     ),
     "splitfiles": ("read_split", "split_rows"),
     "tree": ("find_categories",),

@@ -20,12 +20,28 @@ import typer.core
 
 import kolektor_cli as api
 from kolektor_cli import render
+from kolektor_cli.consumers import CENTER_CROPS
 from kolektor_cli.errors import KolektorError, UsageError
-from kolektor_cli.records import Color, Names, Plan, Scan, Size, Split
+from kolektor_cli.records import (
+    AskedSize,
+    Color,
+    Fit,
+    FitName,
+    Fitted,
+    Manifest,
+    Names,
+    Plan,
+    Preview,
+    Scan,
+    Size,
+    Split,
+)
 
 if TYPE_CHECKING:
     from kolektor_cli.console import Console
     from kolektor_cli.source import Source
+
+DEFAULT_SIZE: Size = (500, 1240)
 
 
 class _Group(typer.core.TyperGroup):
@@ -84,13 +100,17 @@ def main() -> None:
     app()
 
 
-def _parse_size(text: str) -> Size | None:
-    """Return width and height of ``WxH``, None for ``source``."""
-    if text == "source":
+def _parse_size(text: str | None) -> AskedSize:
+    """Return width and height of ``WxH``, or of ``N`` for a square."""
+    if text is None:
         return None
-    width, _, height = text.partition("x")
+    if text == "source":
+        return "source"
+    width, by, height = text.partition("x")
+    if not by:
+        height = width
     if not (text.isascii() and width.isdecimal() and height.isdecimal()):
-        message = f"{text!r} is neither WxH, as in 500x1240, nor 'source'"
+        message = f"{text!r} is neither WxH, as in 500x1240, nor N, nor 'source'"
         raise typer.BadParameter(message, param_hint="--size")
     return int(width), int(height)
 
@@ -123,7 +143,12 @@ ProtocolOption: TypeAlias = Annotated[
 ]
 SplitSeedOption: TypeAlias = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", min=0, help="balanced, grouped: the seed; default 0."),
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="balanced, grouped, and the fit square: the seed; default 0.",
+    ),
 ]
 TestGoodOption: TypeAlias = Annotated[
     int | None,
@@ -150,6 +175,18 @@ FoldsOption: TypeAlias = Annotated[
 DropLeaksOption: TypeAlias = Annotated[
     bool,
     typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
+]
+FitOption: TypeAlias = Annotated[
+    FitName | None,
+    typer.Option("--fit", help="How images are fitted; 'kolektor convert --help' tells of each."),
+]
+SizeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
+        "Default: 500x1240, for square 500.",
+    ),
 ]
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
@@ -178,6 +215,8 @@ def _root(
 @app.command()
 def inspect(
     source: SourceArgument,
+    fit: FitOption = None,
+    size: SizeOption = None,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
     jobs: JobsOption = None,
@@ -191,20 +230,29 @@ def inspect(
     Example:
       kolektor inspect KolektorSDD.zip
       kolektor inspect KolektorSDD.zip --csv > samples.csv
+      kolektor inspect KolektorSDD.zip --fit crop --size 500x1000
     """
     if json and csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    wanted = _make_fit(fit, size, None) if fit or size else None
     console = _console(quiet)
-    with api.open_source(source) as opened, console.progress("inspect") as progress:
-        scan = api.scan_source(opened, jobs=jobs, progress=progress)
+    with api.open_source(source) as opened:
+        with console.progress("inspect") as progress:
+            scan = api.scan_source(opened, jobs=jobs, progress=progress)
+        preview = None
+        if wanted is not None:
+            fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
+            preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     ok = not scan.errors
     if json:
-        console.json("inspect", ok, render.scan_json(scan))
+        geometry = {"geometry": render.preview_json(preview)} if preview else {}
+        console.json("inspect", ok, render.scan_json(scan) | geometry)
     elif csv:
         console.csv(render.scan_rows(scan))
         console.notes(scan.findings)
     else:
         console.tables(render.scan_tables(scan))
+        console.tables(render.preview_tables(preview) if preview else [])
         console.findings(scan.findings)
     _exit_unless(ok)
 
@@ -261,13 +309,8 @@ def convert(
         Path, typer.Argument(metavar="OUT", help="Folder that gets the category folder.")
     ],
     category: Annotated[str, typer.Option(metavar="NAME", help="Name of that folder.")] = "metal",
-    size: Annotated[
-        str,
-        typer.Option(
-            metavar="WxH",
-            help="Width and height of every image, or 'source' to keep each one's own.",
-        ),
-    ] = "500x1240",
+    fit: FitOption = "stretch",
+    size: SizeOption = None,
     color: Annotated[
         Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
     ] = "rgb",
@@ -301,17 +344,29 @@ def convert(
     """Write the MVTec-AD-style dataset: complete, or not at all.
 
     \b
+    Fits:
+      stretch  the whole image, each axis scaled by itself
+      pad      the whole image, its aspect kept, black around it
+      crop     the central window of --size, not resampled
+      thirds   three crops along the height, not resampled
+      square   windows of --size N, not resampled: over every defect, and of
+               good images one at a place that --seed decides
+
+    \b
     Example:
       kolektor convert KolektorSDD.zip data
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
+      kolektor convert KolektorSDD.zip data --fit square --dry-run
     """
     _keep_freed_memory()
-    wanted_size = _parse_size(size)
+    wanted = _make_fit(fit, size, seed)
     options = _given(
         seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
     )
     if split_file is not None:
-        _refuse_protocol_options(ctx, options)
+        _refuse_protocol_options(ctx, options, fit)
+    elif fit == "square" and "seed" not in api.protocol_options(protocol):
+        options.pop("seed", None)  # the windows' alone
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
@@ -320,37 +375,47 @@ def convert(
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
         else:
             chosen = api.make_split(protocol, scan.samples, scan.duplicates, options)
-        plan = api.make_plan(
-            scan, chosen, category=category, size=wanted_size, color=color, names=names
-        )
+        fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
+        plan = api.make_plan(scan, chosen, fitted, category=category, color=color, names=names)
         _tell(console, scan, chosen)
+        if plan.lost:
+            console.note(render.lost_line(plan.lost))
         if dry_run:
-            manifest = None
-        else:
-            with console.progress("convert") as progress:
-                manifest = api.write_tree(
-                    plan, opened, out, force=force, jobs=jobs, progress=progress
-                )
-    fingerprint = manifest.fingerprint if manifest else None
-    _show_conversion(console, plan, scan, out / category, fingerprint, json=json)
+            preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
+            _show_conversion(console, plan, scan, fitted, out / category, preview, json=json)
+            return
+        with console.progress("convert") as progress:
+            manifest = api.write_tree(plan, opened, out, force=force, jobs=jobs, progress=progress)
+    _show_conversion(console, plan, scan, fitted, out / category, manifest, json=json)
 
 
 def _show_conversion(
-    console: Console, plan: Plan, scan: Scan, target: Path, fingerprint: str | None, *, json: bool
+    console: Console,
+    plan: Plan,
+    scan: Scan,
+    fitted: Fitted,
+    target: Path,
+    outcome: Preview | Manifest,
+    *,
+    json: bool,
 ) -> None:
-    """Show a plan, and that it was carried out if there is a fingerprint."""
-    counts = api.count_samples(plan.split, scan.samples)
+    """Show a plan, and the preview or the manifest that came of it."""
+    counts = api.count_images(fitted, plan.split)
+    preview = outcome if isinstance(outcome, Preview) else None
+    fingerprint = outcome.fingerprint if isinstance(outcome, Manifest) else None
     if json:
-        facts = {"out": str(target), "dry_run": fingerprint is None, "fingerprint": fingerprint}
-        told = {
+        facts = {"out": str(target), "dry_run": preview is not None, "fingerprint": fingerprint}
+        told: dict[str, object] = {
             "leaks": render.leaks_json(api.find_leaks(plan.split.assigned, scan.duplicates)),
             "findings": render.findings_json(scan.findings),
         }
+        if preview:
+            told["geometry"] = render.preview_json(preview)
         console.json("convert", True, facts | render.plan_json(plan, counts) | told)
         return
     console.tables([render.counts_table(str(target), counts)])
-    if fingerprint is None:
-        console.tables([render.plan_table(plan)])
+    if preview:
+        console.tables([*render.preview_tables(preview), render.plan_table(plan)])
         console.line("dry run: nothing was written")
     else:
         console.line(f"fingerprint {fingerprint}")
@@ -499,15 +564,25 @@ def _maybe_scanned(
         yield source, scan
 
 
+def _make_fit(fit: FitName | None, size: str | None, seed: int | None) -> Fit:
+    return api.make_fit(fit or "stretch", _parse_size(size), default=DEFAULT_SIZE, seed=seed or 0)
+
+
 def _given(**options: object) -> dict[str, object]:
     """Keep the options that were given: those of the protocol have their defaults there."""
     # By identity: 0 is a seed and a fold like any other, and equal to False.
     return {n: value for n, value in options.items() if value is not None and value is not False}
 
 
-def _refuse_protocol_options(ctx: typer.Context, options: dict[str, object]) -> None:
-    """Refuse options that a split file makes meaningless; `fold` may choose one of its folds."""
-    given = [name for name in options if name != "fold"]
+def _refuse_protocol_options(
+    ctx: typer.Context, options: dict[str, object], fit: FitName | None
+) -> None:
+    """Refuse options that a split file makes meaningless.
+
+    `fold` may choose one of its folds, and `seed` is for the windows of the fit square, too.
+    """
+    meant = {"fold", "seed"} if fit == "square" else {"fold"}
+    given = [name for name in options if name not in meant]
     source = ctx.get_parameter_source("protocol")
     if source is not None and source.name == "COMMANDLINE":
         given.append("protocol")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -101,9 +103,9 @@ def write_tree(
     with staged(out / plan.category) as stage:
         for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
             (stage / folder).mkdir(parents=True, exist_ok=True)
-        write = partial(_write_image, source, plan.color, stage)
-        written = parallel_map(write, plan.images, jobs, progress)
-        entries = sorted((e for pair in written for e in pair), key=lambda entry: entry.path)
+        write = partial(_write_sample, source, plan.color, stage)
+        written = parallel_map(write, _by_sample(plan.images), jobs, progress)
+        entries = sorted((e for files in written for e in files), key=lambda entry: entry.path)
         result = _make_manifest(plan, entries)
         (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
         _check_listing(stage, result)
@@ -111,18 +113,32 @@ def write_tree(
     return result
 
 
-def _write_image(
-    source: Source, color: Color, stage: Path, planned: PlannedImage
+def _by_sample(planned_images: Iterable[PlannedImage]) -> list[list[PlannedImage]]:
+    """Group planned images by sample, so that each source file is decoded once."""
+    groups: dict[str, list[PlannedImage]] = defaultdict(list)
+    for planned in planned_images:
+        groups[planned.sample.name].append(planned)
+    return list(groups.values())
+
+
+def _write_sample(
+    source: Source, color: Color, stage: Path, views: Sequence[PlannedImage]
 ) -> list[FileEntry]:
-    """Derive and write one image, and its mask if it has one."""
-    sample, place = planned.sample, planned.geometry
-    image = derive_image(source, sample, place, color)
-    data = images.encode_png(image, rgb=color == "rgb")
-    entries = [_write_file(stage, planned, planned.path, "image", image, data)]
-    if planned.mask_path is not None:
-        mask = derive_mask(source, sample, place)
-        data = images.encode_png(mask, rgb=False)
-        entries.append(_write_file(stage, planned, planned.mask_path, "mask", mask, data))
+    """Derive and write all images of one sample, and the masks of those that are defective."""
+    sample = views[0].sample
+    pixels = read_image(source, sample)
+    masked = any(planned.mask_path for planned in views)
+    source_mask = read_mask(source, sample) if masked else None
+    entries = []
+    for planned in views:
+        place = planned.view.geometry
+        image = output_image(pixels, place, color)
+        data = images.encode_png(image, rgb=color == "rgb")
+        entries.append(_write_file(stage, planned, planned.path, "image", image, data))
+        if planned.mask_path is not None and source_mask is not None:
+            mask = geometry.transform_mask(source_mask, place)
+            data = images.encode_png(mask, rgb=False)
+            entries.append(_write_file(stage, planned, planned.mask_path, "mask", mask, data))
     return entries
 
 
@@ -137,16 +153,16 @@ def _write_file(
         sample=sample.name,
         group=sample.group,
         split=planned.split,
-        label=sample.label,
+        label=planned.view.label,
         sha256=hashlib.sha256(data).hexdigest(),
         pixels_sha256=images.pixels_sha256(pixels),
         source_sha256=sample.image_sha256 if role == "image" else sample.mask_sha256,
-        geometry=planned.geometry,
+        geometry=planned.view.geometry,
     )
 
 
-def derive_image(source: Source, sample: Sample, place: Geometry, color: Color) -> Pixels:
-    """Make the pixels of an output image: height x width, or x 3 (RGB) where the source has colour.
+def read_image(source: Source, sample: Sample) -> Pixels:
+    """Decode a sample's image: height x width uint8, or x 3 (RGB) where the source has colour.
 
     Raises
     ------
@@ -154,13 +170,11 @@ def derive_image(source: Source, sample: Sample, place: Geometry, color: Color) 
         The source file cannot be read or decoded, or is not what it was when it was scanned.
     """
     data = _read_unchanged(source, sample.image, sample.image_sha256)
-    pixels = images.decode_image(data, sample.image)
-    pixels = geometry.transform_image(pixels, place)
-    return images.to_gray(pixels) if color == "gray" else pixels
+    return images.decode_image(data, sample.image)
 
 
-def derive_mask(source: Source, sample: Sample, place: Geometry) -> Pixels:
-    """Make the pixels of an output mask: height x width, {0, 255}.
+def read_mask(source: Source, sample: Sample) -> Pixels:
+    """Decode a sample's mask: height x width uint8, non-zero where there is a defect.
 
     Raises
     ------
@@ -168,7 +182,13 @@ def derive_mask(source: Source, sample: Sample, place: Geometry) -> Pixels:
         The source file cannot be read or decoded, or is not what it was when it was scanned.
     """
     data = _read_unchanged(source, sample.mask, sample.mask_sha256)
-    return geometry.transform_mask(images.decode_gray(data, sample.mask), place)
+    return images.decode_gray(data, sample.mask)
+
+
+def output_image(pixels: Pixels, place: Geometry, color: Color) -> Pixels:
+    """Make the pixels of an output image: height x width, or x 3 (RGB) where there is colour."""
+    pixels = geometry.transform_image(pixels, place)
+    return images.to_gray(pixels) if color == "gray" else pixels
 
 
 def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:
@@ -186,6 +206,7 @@ def _make_manifest(plan: Plan, entries: list[FileEntry]) -> Manifest:
         options=plan.options,
         protocol=plan.split.protocol,
         protocol_parameters=plan.split.parameters,
+        lost=plan.lost,
         unused=plan.unused,
         left_out=plan.left_out,
         fingerprint=manifest.fingerprint((e.path, e.pixels_sha256) for e in entries),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from kolektor_cli.errors import UsageError
-from kolektor_cli.geometry import check_size, stretch
+from kolektor_cli.fits import MANY, fit_options
 from kolektor_cli.records import (
     Color,
+    Fitted,
     Names,
     Plan,
     PlannedImage,
     Sample,
     Scan,
-    Size,
     Split,
     SplitName,
+    View,
     natural_key,
 )
 from kolektor_cli.rules import IMAGE_FOLDERS, check_names, check_structure, mask_path
@@ -25,6 +27,9 @@ _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 
 MIN_DIGITS = 3
 """MVTec AD's names have three digits; all of a category's get more when a folder needs them."""
+
+_Member: TypeAlias = tuple[Sample, View, str]
+"""What a folder gets: a view of a sample, and the stem that names it after the sample."""
 
 
 def check_category(category: str) -> str:
@@ -54,65 +59,96 @@ def check_category(category: str) -> str:
 def make_plan(
     scan: Scan,
     split: Split,
+    fitted: Fitted,
     *,
     category: str,
-    size: Size | None,
     color: Color = "rgb",
     names: Names = "index",
 ) -> Plan:
     """Decide everything about a tree: each file's path and geometry, and what the manifest says.
 
-    `size` is the width and height of every output image in pixels, or None to keep each image's
-    own. With `names` ``index`` the files of a folder are numbered from 0 in the order of the
-    samples, with as many digits in all folders; with ``source`` they are named ``<item>_<part>``.
+    `fitted` has the views of every sample (see `kolektor_cli.fits`); those of one sample are of one
+    split. With `names` ``index`` the files of a folder are numbered from 0 in the order of the
+    samples, with as many digits in all folders; with ``source`` they are named ``<item>_<part>``,
+    and ``_0``, ``_1``, ... is added where the fit may make several images of one.
 
     Raises
     ------
     UsageError
-        The category or the size cannot be made; nothing is left to train on, or no good or no
-        defective image to test; or names collide, or would pair images with the wrong masks in
-        consumers that pair by order.
+        The category cannot be made; nothing is left to train on, or no good or no defective image
+        to test; or names collide, or would pair images with the wrong masks in consumers that pair
+        by order.
     """
     return Plan(
         category=check_category(category),
         release=scan.release,
-        options={
-            "size": list(check_size(size)) if size else "source",
-            "color": color,
-            "names": names,
-        },
+        options={**fit_options(fitted.fit), "color": color, "names": names},
         color=color,
         split=split,
-        images=_plan_images(scan.samples, split, names, size),
+        images=_plan_images(scan.samples, split, fitted, names),
+        lost=tuple(_lost(scan.samples, split, fitted)),
         unused=tuple(s.name for s in scan.samples if split.assigned[s.name] == "unused"),
         left_out=scan.left_out,
     )
 
 
+def _lost(samples: Sequence[Sample], split: Split, fitted: Fitted) -> Iterator[str]:
+    """Name the defective samples that are tested and of which no view shows a defect."""
+    for sample in samples:
+        tested = sample.label == "defective" and split.assigned[sample.name] != "unused"
+        if tested and all(view.label == "good" for view in fitted.views[sample.name]):
+            yield sample.name
+
+
 def _plan_images(
-    samples: Sequence[Sample], split: Split, names: Names, size: Size | None
+    samples: Sequence[Sample], split: Split, fitted: Fitted, names: Names
 ) -> tuple[PlannedImage, ...]:
-    """Give every sample that is not unused its place."""
-    folders: dict[str, list[Sample]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
+    """Give every view of a sample that is not unused its place."""
+    folders: dict[str, list[_Member]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
-        place = IMAGE_FOLDERS.get((split.assigned[sample.name], sample.label))
-        if place is not None:
-            folders[place].append(sample)
+        for view, stem in zip(fitted.views[sample.name], _stems(sample, fitted), strict=False):
+            folder = IMAGE_FOLDERS.get((split.assigned[sample.name], view.label))
+            if folder is not None:
+                folders[folder].append((sample, view, stem))
     _refuse_empty(folders)
-    stems = _index_stems(folders) if names == "index" else _source_stems(folders)
-    planned = [
-        _plan_image(sample, split.assigned[sample.name], folder, stems[sample.name], size)
+    digits = max(MIN_DIGITS, *(len(str(len(members) - 1)) for members in folders.values()))
+    planned = tuple(
+        _plan_image(
+            sample,
+            split.assigned[sample.name],
+            view,
+            f"{folder}/{f'{number:0{digits}}' if names == 'index' else stem}.png",
+        )
         for folder, members in folders.items()
-        for sample in members
-    ]
-    paths = [path for image in planned for path in paths_of(image)]
+        for number, (sample, view, stem) in enumerate(members)
+    )
+    _refuse_paths([path for image in planned for path in paths_of(image)])
+    return planned
+
+
+def _stems(sample: Sample, fitted: Fitted) -> Iterator[str]:
+    """Name the files of a sample's views after the sample, numbered if the fit may make several."""
+    stem = sample.name.replace("/", "_")
+    if fitted.fit.name not in MANY:
+        yield stem
+        return
+    most = max(map(len, fitted.views.values()))
+    digits = len(str(most - 1))
+    yield from (f"{stem}_{number:0{digits}}" for number in range(most))
+
+
+def _plan_image(sample: Sample, split: SplitName, view: View, path: str) -> PlannedImage:
+    mask = mask_path(path) if view.label == "defective" else None
+    return PlannedImage(sample, split, view, path, mask)
+
+
+def _refuse_paths(paths: Sequence[str]) -> None:
     findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), ours=True)]
     if findings:
         raise UsageError(f"{findings[0].path}: {findings[0].message}; choose --names index")
-    return tuple(planned)
 
 
-def _refuse_empty(folders: Mapping[str, Sequence[Sample]]) -> None:
+def _refuse_empty(folders: Mapping[str, Sequence[_Member]]) -> None:
     needed = {
         "train/good": "no good image to train on",
         "test/good": "no good image to test",
@@ -121,37 +157,6 @@ def _refuse_empty(folders: Mapping[str, Sequence[Sample]]) -> None:
     for folder, lack in needed.items():
         if not folders[folder]:
             raise UsageError(f"the split leaves {lack}: {folder} would be empty")
-
-
-def _index_stems(folders: Mapping[str, Sequence[Sample]]) -> dict[str, str]:
-    digits = max(MIN_DIGITS, *(len(str(len(members) - 1)) for members in folders.values()))
-    return {
-        sample.name: f"{index:0{digits}}"
-        for members in folders.values()
-        for index, sample in enumerate(members)
-    }
-
-
-def _source_stems(folders: Mapping[str, Sequence[Sample]]) -> dict[str, str]:
-    return {
-        sample.name: sample.name.replace("/", "_")
-        for members in folders.values()
-        for sample in members
-    }
-
-
-def _plan_image(
-    sample: Sample, split: SplitName, folder: str, stem: str, size: Size | None
-) -> PlannedImage:
-    source_size = (sample.width, sample.height)
-    path = f"{folder}/{stem}.png"
-    return PlannedImage(
-        sample=sample,
-        split=split,
-        path=path,
-        mask_path=mask_path(path) if sample.label == "defective" else None,
-        geometry=stretch(source_size, size or source_size),
-    )
 
 
 def paths_of(image: PlannedImage) -> tuple[str, ...]:

@@ -13,13 +13,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, get_args
 
 from kolektor_cli.errors import ManifestError
-from kolektor_cli.records import LABELS, SPLIT_NAMES, FileEntry, Geometry, Manifest, Role
+from kolektor_cli.records import LABELS, SPLIT_NAMES, FileEntry, Geometry, Manifest, Rectangle, Role
 from kolektor_cli.rules import MANIFEST_NAME
 
 Known = TypeVar("Known")
 
-FORMAT = 1
-"""The number of the format that this version writes, and the newest that it reads."""
+FORMAT = 2
+"""The number of the format that this version writes, and the newest that it reads.
+
+Format 2 has ``lost``, the `placement` of each file's geometry, and ``fit`` among the options. In
+format 1 every image was stretched, so its placement is the whole output and nothing is lost.
+"""
 
 
 def fingerprint(files: Iterable[tuple[str, str]]) -> str:
@@ -43,6 +47,7 @@ def to_bytes(manifest: Manifest) -> bytes:
         "options": dict(manifest.options),
         "split": {"protocol": manifest.protocol, **manifest.protocol_parameters},
         "fingerprint": manifest.fingerprint,
+        "lost": list(manifest.lost),
         "unused": list(manifest.unused),
         "left_out": dict(manifest.left_out),
         "files": [_file_to_json(entry) for entry in manifest.files],
@@ -74,6 +79,7 @@ def _file_to_json(entry: FileEntry) -> dict[str, Any]:
         "source_size": list(entry.geometry.source_size),
         "window": list(entry.geometry.window),
         "size": list(entry.geometry.size),
+        "placement": list(entry.geometry.placement),
     }
 
 
@@ -116,10 +122,13 @@ def _from_json(content: dict[str, Any]) -> Manifest:
         options=_object(content, "options"),
         protocol=_text(split, "protocol"),
         protocol_parameters={key: split[key] for key in split if key != "protocol"},
+        lost=tuple(_texts(content["lost"], "lost")) if content["format"] > 1 else (),
         unused=tuple(_texts(content["unused"], "unused")),
         left_out=dict(zip(*_left_out(_object(content, "left_out")), strict=True)),
         fingerprint=_text(content, "fingerprint"),
-        files=tuple(_file_from_json(entry) for entry in _list(content["files"], "files")),
+        files=tuple(
+            _file_from_json(entry, content["format"]) for entry in _list(content["files"], "files")
+        ),
     )
 
 
@@ -127,12 +136,9 @@ def _left_out(content: dict[str, Any]) -> tuple[list[str], list[str]]:
     return list(content), _texts(list(content.values()), "left_out")
 
 
-def _file_from_json(entry: Any) -> FileEntry:
+def _file_from_json(entry: Any, format_: int) -> FileEntry:
     if not isinstance(entry, dict):
         raise TypeError(f"'files': {entry!r} is no object")
-    x, y, width, height = _numbers(entry, "window", 4)
-    source_width, source_height = _numbers(entry, "source_size", 2)
-    out_width, out_height = _numbers(entry, "size", 2)
     return FileEntry(
         path=_text(entry, "path"),
         role=_one_of(entry, "role", get_args(Role)),
@@ -143,10 +149,25 @@ def _file_from_json(entry: Any) -> FileEntry:
         sha256=_text(entry, "sha256"),
         pixels_sha256=_text(entry, "pixels_sha256"),
         source_sha256=_text(entry, "source_sha256"),
-        geometry=Geometry(
-            (source_width, source_height), (x, y, width, height), (out_width, out_height)
-        ),
+        geometry=_geometry_from_json(entry, format_),
     )
+
+
+def _geometry_from_json(entry: dict[str, Any], format_: int) -> Geometry:
+    source_width, source_height = _numbers(entry, "source_size", 2)
+    width, height = _numbers(entry, "size", 2)
+    whole = (0, 0, width, height)
+    return Geometry(
+        source_size=(source_width, source_height),
+        window=_rectangle(entry, "window"),
+        size=(width, height),
+        placement=whole if format_ == 1 else _rectangle(entry, "placement"),
+    )
+
+
+def _rectangle(entry: dict[str, Any], key: str) -> Rectangle:
+    left, top, width, height = _numbers(entry, key, 4)
+    return left, top, width, height
 
 
 def _text(content: dict[str, Any], key: str) -> str:

@@ -7,11 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from kolektor_cli import images, rules
-from kolektor_cli.convert import derive_image, derive_mask
+from kolektor_cli.convert import output_image, read_image, read_mask
 from kolektor_cli.errors import ImageError, SourceError, UsageError
-from kolektor_cli.geometry import stretch
+from kolektor_cli.fits import fit_of, fit_samples
+from kolektor_cli.geometry import stretch, transform_mask
+from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
-from kolektor_cli.records import Check, Color, FileEntry, Finding, Manifest, Sample, Scan, Size
+from kolektor_cli.records import (
+    Check,
+    Color,
+    FileEntry,
+    Finding,
+    Fitted,
+    Manifest,
+    Sample,
+    Scan,
+    Size,
+)
 from kolektor_cli.source import Source
 from kolektor_cli.split import PROTOCOLS, make_split
 from kolektor_cli.tree import PngFacts, Tree
@@ -27,18 +39,37 @@ def check_source(
     """Derive each file of a tree from the source again and compare pixels.
 
     With a manifest, each file is derived from the sample and by the geometry that stand there; the
-    split is made again, too, and every sample must be accounted for. Without one, each image is
-    looked for among all samples stretched to its size.
+    split and the views of each sample are made again, too, and every one must be accounted for.
+    Without one, each image is looked for among all samples stretched to its size.
     """
     if tree.manifest is not None:
-        findings = [
-            *_check_split(tree.manifest, scan),
-            *_check_complete(tree.manifest, scan.samples),
-            *_check_files(tree, tree.manifest, source, scan.samples, jobs, progress),
-        ]
+        findings = _check_by_manifest(tree, tree.manifest, source, scan, jobs, progress)
     else:
         findings = list(_check_by_pixels(tree, source, scan.samples, jobs, progress))
     return Check("source", "files are what the source gives when derived again", tuple(findings))
+
+
+def _check_by_manifest(
+    tree: Tree,
+    found: Manifest,
+    source: Source,
+    scan: Scan,
+    jobs: int | None,
+    progress: Progress,
+) -> list[Finding]:
+    try:
+        fit = fit_of(found.options)
+    except UsageError as error:
+        return [Finding("error", "wrong-options", rules.MANIFEST_NAME, str(error))]
+    used = {entry.sample for entry in found.files}
+    samples = [sample for sample in scan.samples if sample.name in used]
+    fitted = fit_samples(fit, source, samples, jobs=jobs)
+    return [
+        *_check_split(found, scan),
+        *_check_complete(found, scan.samples),
+        *_check_views(found, fitted),
+        *_check_files(tree, found, source, fitted, samples, jobs, progress),
+    ]
 
 
 def _check_split(found: Manifest, scan: Scan) -> Iterator[Finding]:
@@ -73,54 +104,91 @@ def _check_complete(found: Manifest, samples: Sequence[Sample]) -> Iterator[Find
             yield Finding("error", "lost-sample", sample.name, message)
 
 
+def _check_views(found: Manifest, fitted: Fitted) -> Iterator[Finding]:
+    """Compare the files of the manifest with those that the fit makes of the samples."""
+    labels = {(n, view.geometry): view.label for n, views in fitted.views.items() for view in views}
+    lost = {(*view, "image") for view in labels}
+    lost |= {(*view, "mask") for view, label in labels.items() if label == "defective"}
+    wrong = set()
+    for entry in found.files:
+        label = labels.get((entry.sample, entry.geometry))
+        if label is None and entry.sample in fitted.views:
+            wrong.add(entry.sample)
+            message = f"has a geometry that --fit {fitted.fit.name} does not give to its source"
+            yield Finding("error", "wrong-geometry", entry.path, message)
+        elif label is not None and label != entry.label:
+            message = f"is {entry.label} by the manifest, and {label} by the mask of its source"
+            yield Finding("error", "wrong-label", entry.path, message)
+        lost.discard((entry.sample, entry.geometry, entry.role))
+    for name, geometry, role in sorted(lost, key=lambda view: (view[0], view[1].window)):
+        if name not in wrong:
+            message = f"has no {role} of its window {geometry.window} in the manifest"
+            yield Finding("error", "lost-view", name, message)
+
+
 def _check_files(
     tree: Tree,
     found: Manifest,
     source: Source,
+    fitted: Fitted,
     samples: Sequence[Sample],
     jobs: int | None,
     progress: Progress,
 ) -> Iterator[Finding]:
+    """Derive every file again whose source and geometry are known, and compare pixels."""
+    entries: dict[str, list[FileEntry]] = defaultdict(list)
+    for entry in found.files:
+        entries[entry.sample].append(entry)
     by_name = {sample.name: sample for sample in samples}
+    for name in sorted(entries.keys() - by_name.keys()):
+        for entry in entries[name]:
+            message = f"was made from {name}, which is no usable sample of the source"
+            yield Finding("error", "no-source", entry.path, message)
     color: Color = "gray" if found.options.get("color") == "gray" else "rgb"
-    check = partial(_check_file, tree.pngs, source, by_name, color)
-    for finding in parallel_map(check, found.files, jobs, progress):
-        if finding:
-            yield finding
+    check = partial(_check_sample, tree.pngs, source, fitted, color, entries)
+    for findings in parallel_map(check, samples, jobs, progress):
+        yield from findings
 
 
-def _check_file(
+def _check_sample(
     pngs: Mapping[str, PngFacts],
     source: Source,
-    samples: Mapping[str, Sample],
+    fitted: Fitted,
     color: Color,
-    entry: FileEntry,
-) -> Finding | None:
-    """Derive one file again; a file that is missing or unreadable is for other checks to report."""
-    facts, sample = pngs.get(entry.path), samples.get(entry.sample)
-    if sample is None:
-        message = f"was made from {entry.sample}, which is no usable sample of the source"
-        return Finding("error", "no-source", entry.path, message)
-    if facts is None or facts.problem:
-        return None
-    if entry.geometry != stretch((sample.width, sample.height), facts.size):
-        message = "has a geometry in the manifest that is not that of its image and its source"
-        return Finding("error", "wrong-geometry", entry.path, message)
+    entries: Mapping[str, Sequence[FileEntry]],
+    sample: Sample,
+) -> list[Finding]:
+    """Derive the files of one sample; one that is missing or unreadable is for other checks."""
+    places = {view.geometry for view in fitted.views[sample.name]}
+    known = [entry for entry in entries[sample.name] if entry.geometry in places]
+    findings: list[Finding] = []
     try:
-        if entry.role == "image":
-            pixels = derive_image(source, sample, entry.geometry, color)
-        else:
-            pixels = derive_mask(source, sample, entry.geometry)
+        image = read_image(source, sample)
+        mask = read_mask(source, sample) if any(e.role == "mask" for e in known) else None
     except (SourceError, ImageError) as error:
-        return Finding("error", "no-source", entry.path, str(error))
+        return [Finding("error", "no-source", entry.path, str(error)) for entry in known]
+    for entry in known:
+        facts = pngs.get(entry.path)
+        if facts is None or facts.problem:
+            continue
+        if entry.role == "mask" and mask is not None:
+            pixels = transform_mask(mask, entry.geometry)
+        else:
+            pixels = output_image(image, entry.geometry, color)
+        findings += _compare(entry, facts, pixels, sample)
+    return findings
+
+
+def _compare(
+    entry: FileEntry, facts: PngFacts, pixels: Pixels, sample: Sample
+) -> Iterator[Finding]:
+    source_sha256 = sample.image_sha256 if entry.role == "image" else sample.mask_sha256
     if images.pixels_sha256(pixels) != facts.pixels_sha256:
         message = f"does not have the pixels that {entry.sample} of the source gives"
-        return Finding("error", "other-pixels", entry.path, message)
-    source_sha256 = sample.image_sha256 if entry.role == "image" else sample.mask_sha256
-    if entry.source_sha256 != source_sha256:
+        yield Finding("error", "other-pixels", entry.path, message)
+    elif entry.source_sha256 != source_sha256:
         message = f"was made from another file than {entry.sample} of the source"
-        return Finding("error", "other-source", entry.path, message)
-    return None
+        yield Finding("error", "other-source", entry.path, message)
 
 
 def _check_by_pixels(
@@ -149,7 +217,7 @@ def _check_by_pixels(
 
 def _image_hash(source: Source, size: Size, sample: Sample) -> str:
     geometry = stretch((sample.width, sample.height), size)
-    return images.pixels_sha256(derive_image(source, sample, geometry, "rgb"))
+    return images.pixels_sha256(output_image(read_image(source, sample), geometry, "rgb"))
 
 
 def _check_match(
@@ -168,7 +236,10 @@ def _check_match(
         return None
     for sample in same_label:
         geometry = stretch((sample.width, sample.height), size)
-        if images.pixels_sha256(derive_mask(source, sample, geometry)) == mask.pixels_sha256:
+        if (
+            images.pixels_sha256(transform_mask(read_mask(source, sample), geometry))
+            == mask.pixels_sha256
+        ):
             return None
     message = f"does not have the pixels that the mask of {same_label[0].name} gives"
     return Finding("error", "other-pixels", rules.mask_path(path), message)

@@ -14,12 +14,18 @@ Role: TypeAlias = Literal["image", "mask"]
 Color: TypeAlias = Literal["rgb", "gray"]
 DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
 Names: TypeAlias = Literal["index", "source"]
+FitName: TypeAlias = Literal["stretch", "pad", "crop", "thirds", "square"]
 Size: TypeAlias = tuple[int, int]
 """Width and height in pixels, in this order."""
+AskedSize: TypeAlias = Size | Literal["source"] | None
+"""A size, or each source image's own, or nothing asked for."""
+Rectangle: TypeAlias = tuple[int, int, int, int]
+"""Left, top, width and height in whole pixels; the origin is the image's top left corner."""
 
 DUPLICATE_KINDS: tuple[DuplicateKind, ...] = ("file", "pixels", "near")
 LABELS: tuple[Label, ...] = ("good", "defective")
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test", "unused")
+FIT_NAMES: tuple[FitName, ...] = ("stretch", "pad", "crop", "thirds", "square")
 
 
 def natural_key(name: str) -> tuple[object, ...]:
@@ -143,16 +149,100 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """How source images are brought to output images; see `kolektor_cli.fits`.
+
+    `size` is the width and height of every output image, or None where each has its own; `seed`
+    decides where the windows of ``square`` lie on good images, and nothing else.
+    """
+
+    name: FitName
+    size: Size | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Geometry:
     """How the pixels of a source image become those of an output image.
 
-    The `window` of the source (x, y, width, height in source pixels; the origin is the outer
-    corner of the top left pixel) is scaled to the output `size`. See `kolektor_cli.geometry`.
+    The `window` of the source is scaled to the `placement` in the output image of `size` (width,
+    height); what of the output lies outside of the placement is padding. All in pixels, with the
+    origin at the outer corner of the top left pixel. See `kolektor_cli.geometry`.
     """
 
     source_size: Size
-    window: tuple[int, int, int, int]
+    window: Rectangle
     size: Size
+    placement: Rectangle
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One output image of a sample: how it is made, and the label that its own mask gives it."""
+
+    geometry: Geometry
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a fit makes of samples: the views of each, from top to bottom, by the sample's name."""
+
+    fit: Fit
+    views: Mapping[str, tuple[View, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CenterCrop:
+    """What a consumer does to images of its own accord.
+
+    The shorter side is resized to `resize` pixels, then the central square of `side` pixels cut
+    out. `name` says whose it is.
+    """
+
+    name: str
+    resize: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class FittedDefects:
+    """What a fit does to the defects of one sample.
+
+    `area_kept` is the part of the source's marked pixels that lies in an output image, from 0 to 1;
+    `smallest_defect` the marked pixels of the smallest 8-connected component of an output mask, 0
+    if every mask is empty; `marked` those of all output masks, and `marked_in_crops` how many of
+    them each center crop leaves, for each mask by itself.
+    """
+
+    sample: str
+    images: int
+    defective: int
+    area_kept: float
+    smallest_defect: int
+    marked: tuple[int, ...]
+    marked_in_crops: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a fit makes of a whole source: output images, their sizes, and what becomes of defects.
+
+    `widths` and `heights` are (smallest, largest) in pixels.
+    """
+
+    fit: Fit
+    good: int
+    defective: int
+    widths: tuple[int, int]
+    heights: tuple[int, int]
+    defects: tuple[FittedDefects, ...]
+    crops: tuple[CenterCrop, ...]
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The defective samples of which no output image is defective."""
+        return tuple(defects.sample for defects in self.defects if not defects.defective)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +254,17 @@ class PlannedImage:
 
     sample: Sample
     split: SplitName
+    view: View
     path: str
     mask_path: str | None
-    geometry: Geometry
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the bytes of a tree.
 
-    `options` are those of the command, as they stand in the manifest.
+    `options` are those of the command, as they stand in the manifest. `lost` names the defective
+    samples that are tested and of which no output image shows a defect.
     """
 
     category: str
@@ -182,6 +273,7 @@ class Plan:
     color: Color
     split: Split
     images: tuple[PlannedImage, ...]
+    lost: tuple[str, ...]
     unused: tuple[str, ...]
     left_out: Mapping[str, str]
 
@@ -209,7 +301,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The record of how a tree was made; see `kolektor_cli.manifest` for its file format."""
+    """The record of how a tree was made; see `kolektor_cli.manifest` for its file format.
+
+    `lost`, `unused` and `left_out` are as in `Plan` and `Scan`.
+    """
 
     kolektor: str
     category: str
@@ -217,6 +312,7 @@ class Manifest:
     options: Mapping[str, object]
     protocol: str
     protocol_parameters: Mapping[str, object]
+    lost: tuple[str, ...]
     unused: tuple[str, ...]
     left_out: Mapping[str, str]
     fingerprint: str

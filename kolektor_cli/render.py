@@ -15,8 +15,10 @@ from kolektor_cli.records import (
     Check,
     Counts,
     Finding,
+    Fit,
     Leak,
     Plan,
+    Preview,
     Report,
     Sample,
     SampleCounts,
@@ -191,11 +193,121 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
         yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
 
 
+def preview_tables(preview: Preview) -> list[Table]:
+    """Make tables of what a fit does: to the whole, and to the defects of each sample."""
+    facts = [
+        ("images", str(preview.good + preview.defective)),
+        ("good", str(preview.good)),
+        ("defective", str(preview.defective)),
+        ("width", _range(preview.widths)),
+        ("height", _range(preview.heights)),
+        ("samples without a defect left", _few(preview.lost) or "none"),
+        ("defect area kept", _least_kept(preview)),
+        ("smallest defect", _smallest(preview)),
+    ]
+    facts += [
+        (f"after the center crop of {crop['name']}", _crop_text(crop))
+        for crop in crops_json(preview)
+    ]
+    columns = ("sample", "images", "defective", "area kept", "smallest defect")
+    rows = tuple(
+        (d.sample, d.images, d.defective, _percent(d.area_kept), d.smallest_defect)
+        for d in preview.defects
+    )
+    return [
+        Table(f"Geometry: {fit_text(preview.fit)}", ("what", "value"), tuple(facts)),
+        Table("Defective samples", columns, rows),
+    ]
+
+
+def fit_text(fit: Fit) -> str:
+    """Name a fit and its size."""
+    if fit.name == "thirds":
+        return fit.name
+    return f"{fit.name} to {fit.size[0]}x{fit.size[1]}" if fit.size else f"{fit.name}, not resized"
+
+
+def _percent(part: float) -> str:
+    """Write a part of the whole so that only the whole is 100 % and only nothing is 0 %."""
+    percent = 100 * part
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if 99.9 < percent < 100 else f"{percent:.1f} %"
+
+
+def _few(names: Sequence[str]) -> str:
+    """Name a few, and count the others."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _least_kept(preview: Preview) -> str:
+    if not preview.defects:
+        return "no defective sample"
+    least = min(preview.defects, key=lambda defects: defects.area_kept)
+    mean = sum(defects.area_kept for defects in preview.defects) / len(preview.defects)
+    return f"{_percent(mean)} on average, least {_percent(least.area_kept)} ({least.sample})"
+
+
+def _smallest(preview: Preview) -> str:
+    kept = [defects for defects in preview.defects if defects.defective]
+    if not kept:
+        return "none"
+    least = min(kept, key=lambda defects: defects.smallest_defect)
+    return f"{least.smallest_defect} pixels ({least.sample})"
+
+
+def _crop_text(crop: JsonObject) -> str:
+    return (
+        f"{_percent(crop['area_kept'])} of the defect area, "
+        f"{crop['empty_masks']} of {crop['masks']} masks empty"
+    )
+
+
+def crops_json(preview: Preview) -> list[JsonObject]:
+    """Put into JSON what the center crops of consumers leave of all output masks."""
+    crops = []
+    marked = [pixels for defects in preview.defects for pixels in defects.marked]
+    for index, crop in enumerate(preview.crops):
+        left = [n for defects in preview.defects for n in defects.marked_in_crops[index]]
+        kept = sum(left) / sum(marked) if marked else 1.0
+        facts = {"masks": len(left), "empty_masks": left.count(0), "area_kept": kept}
+        crops.append(asdict(crop) | facts)
+    return crops
+
+
+def preview_json(preview: Preview) -> JsonObject:
+    """Put into JSON what a fit does."""
+    return {
+        "fit": preview.fit.name,
+        "size": list(preview.fit.size) if preview.fit.size else "source",
+        "images": {"good": preview.good, "defective": preview.defective},
+        "width": list(preview.widths),
+        "height": list(preview.heights),
+        "lost": list(preview.lost),
+        "center_crops": crops_json(preview),
+        "defects": [
+            {
+                "sample": defects.sample,
+                "images": defects.images,
+                "defective": defects.defective,
+                "area_kept": defects.area_kept,
+                "smallest_defect": defects.smallest_defect,
+            }
+            for defects in preview.defects
+        ],
+    }
+
+
+def lost_line(lost: Sequence[str]) -> str:
+    """Say in one line which defective samples show no defect in the output."""
+    return f"lost    the fit cuts off every defect of {_few(lost)}: what is left counts as good"
+
+
 def leaks_line(leaks: Sequence[Leak]) -> str:
     """Say in one line what is on both sides of a split."""
-    shown = ", ".join(f"{leak.train} = {leak.test}" for leak in leaks[:3])
-    more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
-    return f"leaks   {len(leaks)} pictures are in train and in test: {shown}{more}"
+    pairs = _few([f"{leak.train} = {leak.test}" for leak in leaks])
+    return f"leaks   {len(leaks)} pictures are in train and in test: {pairs}"
 
 
 def leaks_json(leaks: Iterable[Leak]) -> list[JsonObject]:
@@ -249,10 +361,11 @@ def plan_json(plan: Plan, counts: Counts) -> JsonObject:
                 "mask_path": image.mask_path,
                 "sample": image.sample.name,
                 "split": image.split,
-                "label": image.sample.label,
+                "label": image.view.label,
             }
             for image in plan.images
         ],
+        "lost": list(plan.lost),
         "unused": list(plan.unused),
         "left_out": dict(plan.left_out),
     }

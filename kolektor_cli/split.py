@@ -32,12 +32,7 @@ def make_split(
     UsageError
         The protocol does not take an option, or needs one that is not there; or see the protocol.
     """
-    function = PROTOCOLS[protocol]
-    known = {
-        name: parameter.default
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+    known = protocol_options(protocol)
     for name in options:
         if name not in known:
             takes = ", ".join(map(_option, known)) or "no option"
@@ -45,7 +40,13 @@ def make_split(
     for name, default in known.items():
         if default is inspect.Parameter.empty and name not in options:
             raise UsageError(f"the protocol {protocol} needs {_option(name)}")
-    return function(samples, duplicates, **options)
+    return PROTOCOLS[protocol](samples, duplicates, **options)
+
+
+def protocol_options(protocol: str) -> dict[str, object]:
+    """Return the options of a protocol, each with its default or ``inspect.Parameter.empty``."""
+    parameters = inspect.signature(PROTOCOLS[protocol]).parameters
+    return {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
 
 
 def _option(name: str) -> str:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import cv2
+
 from kolektor_cli import images, manifest
 from kolektor_cli.duplicates import Thumbnail, thumbnail
 from kolektor_cli.errors import ImageError, ManifestError, OutputError
+from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import Manifest, Size
 from kolektor_cli.rules import MANIFEST_NAME, Kind, is_mask
@@ -154,9 +157,15 @@ def _read_png(category: Path, path: str) -> PngFacts:
         size=(header.width, header.height),
         pixels_sha256=images.pixels_sha256(pixels),
         values=images.gray_values(pixels) if is_mask(path) else (),
-        thumbnail=None if is_mask(path) else thumbnail(images.to_gray(pixels)),
+        thumbnail=None if is_mask(path) else thumbnail(_without_padding(images.to_gray(pixels))),
         by_kolektor=header.by_kolektor,
     )
+
+
+def _without_padding(pixels: Pixels) -> Pixels:
+    """Cut off what is black on every side: equal padding would make any two pictures alike."""
+    left, top, width, height = cv2.boundingRect(pixels)
+    return pixels[top : top + height, left : left + width] if width and height else pixels
 
 
 def _without_name(error: Exception, name: str) -> str:

@@ -167,6 +167,9 @@ def _check_manifest(tree: Tree) -> Findings:
     if tree.manifest.category != tree.path.resolve().name:
         message = f"was made as the category {tree.manifest.category}; the folder was renamed"
         yield Finding("info", "renamed", "", message)
+    for name in tree.manifest.lost:
+        message = "is defective, and none of its images shows it: the fit cut its defects off"
+        yield Finding("warning", "lost-defect", name, message)
     yield from _check_claims(tree.manifest)
 
 

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from kolektor_cli.fits import fit_samples, make_fit
+from kolektor_cli.records import AskedSize, FitName, Fitted, Scan
 from kolektor_cli.sample import palette_bmp, write_sample
+from kolektor_cli.source import Source
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
@@ -74,6 +77,11 @@ def real() -> Path:
     if not place:
         pytest.skip("KOLEKTORSDD is not set to the real dataset's zip")
     return Path(place)
+
+
+def fit_all(source: Source, scan: Scan, size: AskedSize, name: FitName = "stretch") -> Fitted:
+    """Fit all samples of a scan; `size` may be ``source``."""
+    return fit_samples(make_fit(name, size, default=(500, 1240)), source, scan.samples)
 
 
 def snapshot(folder: Path) -> Mapping[str, bytes]:

@@ -31,7 +31,11 @@ ALLOWED = {
     "split": {"duplicates", "errors", "records", "releases"},
     "splitfiles": {"errors", "records", "split"},
     "rules": {"records"},
-    "layout": {"errors", "geometry", "records", "rules"},
+    "windows": {"images", "records"},
+    "fits": {"errors", "geometry", "images", "parallel", "records", "source", "windows"},
+    "preview": {"geometry", "images", "parallel", "records", "source"},
+    "consumers": {"records"},
+    "layout": {"errors", "fits", "records", "rules"},
     "manifest": {"errors", "records", "rules"},
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
     "convert": {
@@ -39,8 +43,8 @@ ALLOWED = {
         *("source", "staging", "tree"),
     },
     "provenance": {
-        *("convert", "errors", "geometry", "images", "parallel", "records", "rules", "source"),
-        *("split", "tree"),
+        *("convert", "errors", "fits", "geometry", "images", "parallel", "records", "rules"),
+        *("source", "split", "tree"),
     },
     "leaks": {"duplicates", "records", "rules", "tree"},
     "verify": {
@@ -49,7 +53,7 @@ ALLOWED = {
     "sample": {"errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
     "console": {"errors", "parallel", "records", "render"},
-    "cli": {"console", "errors", "records", "render", "source"},
+    "cli": {"console", "consumers", "errors", "records", "render", "source"},
     "__main__": {"cli"},
 }
 

@@ -282,7 +282,12 @@ def test_a_broken_sample_stops_convert_unless_skipped(
         (["--size", "0x0"], "out of range"),
         (["--size", "axb"], "neither WxH"),
         (["--size", "100000x100000"], "out of range"),
-        (["--size", "500"], "neither WxH"),
+        (["--size", "500x"], "neither WxH"),
+        (["--size", "0"], "out of range"),
+        (["--fit", "squash"], "is not one of"),
+        (["--fit", "thirds", "--size", "500x400"], "takes no --size"),
+        (["--fit", "square", "--size", "500x400"], "makes squares"),
+        (["--fit", "pad", "--size", "source"], "needs a size"),
         (["--size", "-5x5"], "neither WxH"),
         (["--test-good", "9"], "9 good samples to test out of 9"),
         (["--test-good", "0"], "--test-good"),
@@ -428,3 +433,44 @@ def test_sample_counts_what_it_drew(tmp_path: Path) -> None:
     assert ["1", "8", "7", "1"] in [line.split() for line in result.stdout.splitlines()]
     assert len(snapshot(tmp_path / "raw")) == 16
     assert "exists already" in error_of("sample", tmp_path / "raw", code=3)
+
+
+def test_seed_moves_the_windows_of_square_whatever_the_split(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    raw = make_dataset()
+    split = tmp_path / "split.csv"
+    run("split", raw, "-o", split)
+    windows = []
+    for seed in (0, 7):
+        options = ("--fit", "square", "--size", 16, "--seed", seed)
+        for name, protocol in (
+            ("anomalib", ("--protocol", "anomalib")),
+            ("file", ("--split", split)),
+        ):
+            run("convert", raw, tmp_path / f"{name}{seed}", *options, *protocol)
+            manifest = json.loads((tmp_path / f"{name}{seed}/metal/manifest.json").read_text())
+            assert manifest["options"]["seed"] == seed
+            windows.append({f["sample"]: f["window"] for f in manifest["files"]})
+    assert windows[0] == windows[1]
+    assert windows[2] == windows[3]
+    differ = {sample for sample in windows[0] if windows[0][sample] != windows[2][sample]}
+    assert differ
+    assert not any(sample.endswith("Part0") for sample in differ)
+    error = run("convert", raw, tmp_path / "no", "--protocol", "anomalib", "--seed", 7, code=2)
+    assert "takes no option, not --seed" in error.stderr
+
+
+def test_dry_run_and_inspect_tell_the_same_of_a_fit(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    raw = make_dataset()
+    fit = ("--fit", "crop", "--size", "40x30", "--json")
+    inspected = json.loads(run("inspect", raw, *fit).stdout)["geometry"]
+    planned = json.loads(run("convert", raw, tmp_path, "--dry-run", *fit).stdout)["geometry"]
+    assert inspected == planned
+    assert inspected["images"] == {"good": 9, "defective": 3}
+    assert {defects["smallest_defect"] for defects in inspected["defects"]} == {12}
+    assert "geometry" not in json.loads(run("inspect", raw, "--json").stdout)
+    table = run("inspect", raw, *fit[:4]).stdout
+    assert "Geometry: crop to 40x30" in table

@@ -18,12 +18,12 @@ from kolektor_cli.errors import KolektorError, OutputError, SourceError, UsageEr
 from kolektor_cli.layout import make_plan
 from kolektor_cli.manifest import from_bytes, to_bytes
 from kolektor_cli.parallel import Progress, no_progress
-from kolektor_cli.records import Color, Manifest, Names, Size
+from kolektor_cli.records import AskedSize, Color, FitName, Manifest, Names
 from kolektor_cli.sample import palette_bmp
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
 from kolektor_cli.split import balanced
-from tests.conftest import MakeDataset, snapshot, write_pair
+from tests.conftest import MakeDataset, fit_all, snapshot, write_pair
 
 SMALL = (20, 31)
 
@@ -36,7 +36,8 @@ def convert(
     path: Path,
     out: Path,
     *,
-    size: Size | None = SMALL,
+    size: AskedSize = SMALL,
+    fit: FitName = "stretch",
     color: Color = "rgb",
     names: Names = "index",
     category: str = "metal",
@@ -50,7 +51,8 @@ def convert(
     with open_source(path) as source:
         scan = scan_source(source)
         split = balanced(scan.samples, val=val)
-        plan = make_plan(scan, split, category=category, size=size, color=color, names=names)
+        fitted = fit_all(source, scan, size, fit)
+        plan = make_plan(scan, split, fitted, category=category, color=color, names=names)
         before_writing()
         return write_tree(plan, source, out, force=force, jobs=jobs, progress=progress)
 
@@ -70,11 +72,11 @@ def decode(path: Path, mode: int) -> np.ndarray:
     return pixels
 
 
-def resized(pixels: np.ndarray, size: Size | None) -> np.ndarray:
-    return pixels if size is None else cv2.resize(pixels, size)
+def resized(pixels: np.ndarray, size: AskedSize) -> np.ndarray:
+    return pixels if size is None or size == "source" else cv2.resize(pixels, size)
 
 
-def expected_mask(path: Path, size: Size | None) -> np.ndarray:
+def expected_mask(path: Path, size: AskedSize) -> np.ndarray:
     binary = np.where(decode(path, cv2.IMREAD_GRAYSCALE) > 0, 255, 0).astype(np.uint8)
     return np.where(resized(binary, size) > 127, 255, 0).astype(np.uint8)
 
@@ -87,7 +89,7 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def check_pixels(root: Path, tree: Path, manifest: Manifest, size: Size | None) -> None:
+def check_pixels(root: Path, tree: Path, manifest: Manifest, size: AskedSize) -> None:
     """Compare each file of a tree with its source, decoded and resized by OpenCV alone."""
     assert manifest.files
     for entry in manifest.files:
@@ -104,9 +106,9 @@ def check_pixels(root: Path, tree: Path, manifest: Manifest, size: Size | None) 
 
 
 @pytest.mark.parametrize("color", ["rgb", "gray"])
-@pytest.mark.parametrize("size", [SMALL, (80, 45), None], ids=str)
+@pytest.mark.parametrize("size", [SMALL, (80, 45), "source"], ids=str)
 def test_pixels_are_those_of_opencv(
-    make_dataset: MakeDataset, tmp_path: Path, color: Color, size: Size | None
+    make_dataset: MakeDataset, tmp_path: Path, color: Color, size: AskedSize
 ) -> None:
     root = make_dataset()
     manifest = convert(root, tmp_path / "out", color=color, size=size)
@@ -159,7 +161,7 @@ def test_palette_and_odd_values_of_a_mask_all_count(
     done, data = cv2.imencode(".bmp", mask)
     assert done
     (root / "kos01/Part0_label.bmp").write_bytes(data.tobytes())
-    convert(root, tmp_path / "out", size=None)
+    convert(root, tmp_path / "out", size="source")
     found = decode(tmp_path / "out/metal/ground_truth/defect/000_mask.png", cv2.IMREAD_UNCHANGED)
     assert np.array_equal(found, np.where(mask > 0, 255, 0))
 
@@ -211,7 +213,9 @@ def test_manifest_records_every_file(make_dataset: MakeDataset, tmp_path: Path) 
     assert (manifest.kolektor, manifest.category) == (kolektor_cli.__version__, "metal")
     assert (manifest.release, manifest.protocol) == ("KolektorSDD", "balanced")
     assert manifest.protocol_parameters == {"seed": 0, "test_good": 3, "val": 0.4}
-    assert manifest.options == {"size": [20, 31], "color": "rgb", "names": "index"}
+    assert manifest.options == {
+        "fit": "stretch", "size": [20, 31], "color": "rgb", "names": "index",
+    }  # fmt: skip
     paths = [entry.path for entry in manifest.files]
     assert paths == sorted(snapshot(tree).keys() - {"manifest.json"})
     for entry in manifest.files:
@@ -236,7 +240,7 @@ def test_manifest_holds_no_place_and_no_time(make_dataset: MakeDataset, tmp_path
     assert str(tmp_path) not in text
     assert set(json.loads(text)) == {
         *("format", "kolektor", "category", "release", "options", "split", "fingerprint"),
-        *("unused", "left_out", "files", "sha256"),
+        *("lost", "unused", "left_out", "files", "sha256"),
     }
 
 

@@ -12,7 +12,12 @@ from hypothesis.extra.numpy import arrays
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.geometry import (
+    box_to_output,
+    box_to_source,
+    center_crop,
     check_size,
+    cut,
+    pad,
     stretch,
     to_output,
     to_source,
@@ -20,7 +25,7 @@ from kolektor_cli.geometry import (
     transform_mask,
 )
 from kolektor_cli.images import Pixels
-from kolektor_cli.records import Geometry, Size
+from kolektor_cli.records import Geometry, Rectangle, Size
 
 Marked = npt.NDArray[np.bool_]
 
@@ -37,14 +42,19 @@ coordinates = st.floats(-20_000, 20_000)
 
 
 @st.composite
+def rectangles_in(draw: st.DrawFn, size: Size) -> Rectangle:
+    """Draw a rectangle that lies in an image of a size."""
+    left, top = draw(st.tuples(st.integers(0, size[0] - 1), st.integers(0, size[1] - 1)))
+    return left, top, draw(st.integers(1, size[0] - left)), draw(st.integers(1, size[1] - top))
+
+
+@st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    """Draw a window of a source image and the output size it is scaled to."""
+    """Draw a window of a source image, and its placement in an output image."""
     width, height = draw(st.tuples(st.integers(1, 2000), st.integers(1, 2000)))
-    left, top = draw(st.tuples(st.integers(0, width - 1), st.integers(0, height - 1)))
-    window_width = draw(st.integers(1, width - left))
-    window_height = draw(st.integers(1, height - top))
     size = draw(st.tuples(st.integers(1, 2000), st.integers(1, 2000)))
-    return Geometry((width, height), (left, top, window_width, window_height), size)
+    window = draw(rectangles_in((width, height)))
+    return Geometry((width, height), window, size, draw(rectangles_in(size)))
 
 
 def size_of(pixels: Pixels) -> Size:
@@ -94,14 +104,100 @@ def test_to_source_and_to_output_are_inverse(geometry: Geometry, x: float, y: fl
 
 
 @given(geometries())
-def test_corners_of_the_window_are_those_of_the_output(geometry: Geometry) -> None:
+def test_window_and_placement_are_each_other_s_images(geometry: Geometry) -> None:
+    assert box_to_output(geometry, geometry.window) == pytest.approx(geometry.placement)
+    assert box_to_source(geometry, geometry.placement) == pytest.approx(geometry.window)
+
+
+@given(geometries(), coordinates, coordinates, coordinates, coordinates)
+def test_boxes_map_there_and_back(
+    geometry: Geometry, x: float, y: float, width: float, height: float
+) -> None:
+    box = (x, y, width, height)
+    assert box_to_source(geometry, box_to_output(geometry, box)) == pytest.approx(box, abs=1e-6)
+    assert box_to_output(geometry, box_to_source(geometry, box)) == pytest.approx(box, abs=1e-6)
+
+
+@given(small_sizes, small_sizes)
+def test_pad_keeps_the_aspect_and_centres(source: Size, size: Size) -> None:
+    geometry = pad(source, size)
+    left, top, width, height = geometry.placement
+    assert geometry.window == (0, 0, *source)
+    assert (width == size[0] and height <= size[1]) or (height == size[1] and width <= size[0])
+    scale = min(size[0] / source[0], size[1] / source[1])
+    assert abs(width - source[0] * scale) <= 0.5 or width == 1
+    assert abs(height - source[1] * scale) <= 0.5 or height == 1
+    assert size[0] - width - 2 * left in (0, 1)
+    assert size[1] - height - 2 * top in (0, 1)
+
+
+def test_pad_of_real_size() -> None:
+    assert pad((500, 1270), (512, 512)).placement == (155, 0, 202, 512)
+    assert pad((1000, 500), (500, 500)).placement == (0, 125, 500, 250)
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> Geometry:
+    """Draw a window that shares a pixel with the source, and may reach beyond it."""
+    width, height = draw(small_sizes)
+    window_width, window_height = draw(small_sizes)
+    left = draw(st.integers(1 - window_width, width - 1))
+    top = draw(st.integers(1 - window_height, height - 1))
+    return cut((width, height), (left, top, window_width, window_height))
+
+
+@given(cuts(), st.sampled_from([(), (3,)]), st.integers(0, 2**32))
+def test_cut_moves_pixels_and_changes_none(
+    geometry: Geometry, channels: tuple[int, ...], seed: int
+) -> None:
+    width, height = geometry.source_size
+    pixels = np.random.default_rng(seed).integers(1, 256, (height, width, *channels), np.uint8)
+    output = transform_image(pixels, geometry)
+    assert output.shape == (geometry.size[1], geometry.size[0], *channels)
+    for row, column in np.ndindex(output.shape[:2]):
+        x, y = to_source(geometry, column + 0.5, row + 0.5)
+        if 0 <= x < width and 0 <= y < height:
+            np.testing.assert_array_equal(output[row, column], pixels[int(y), int(x)])
+        else:
+            assert not output[row, column].any()
+
+
+@given(sparse_masks | dense_masks, st.data())
+def test_marked_points_of_a_cut_are_those_of_the_source(mask: Pixels, data: st.DataObject) -> None:
+    source = size_of(mask)
+    geometry = cut(source, data.draw(rectangles_in(source)))
+    output = transform_mask(mask, geometry)
+    rows, columns = np.nonzero(output)
+    x, y = to_source(geometry, columns + 0.5, rows + 0.5)
+    assert (mask[y.astype(int), x.astype(int)] > 0).all()
     left, top, width, height = geometry.window
-    mapped = [
-        to_output(geometry, float(left), float(top)),
-        to_output(geometry, float(left + width), float(top + height)),
-        to_source(geometry, 0.0, 0.0),
-    ]
-    assert mapped == [(0, 0), geometry.size, (left, top)]
+    assert rows.size == np.count_nonzero(mask[top : top + height, left : left + width])
+
+
+@settings(max_examples=200)
+@given(sparse_masks | dense_masks, small_sizes, st.data())
+def test_every_defect_in_the_window_leaves_a_pixel_in_the_placement(
+    mask: Pixels, size: Size, data: st.DataObject
+) -> None:
+    source = size_of(mask)
+    window, placement = data.draw(rectangles_in(source)), data.draw(rectangles_in(size))
+    geometry = Geometry(source, window, size, placement)
+    output = transform_mask(mask, geometry)
+    assert set(np.unique(output)) <= {0, 255}
+    left, top, width, height = placement
+    inside = output[top : top + height, left : left + width] > 0
+    assert np.count_nonzero(inside) == np.count_nonzero(output)
+    x, y, window_width, window_height = window
+    for component in components_of(mask[y : y + window_height, x : x + window_width]):
+        assert (inside & footprint(component, (width, height))).any()
+
+
+def test_center_crop_is_that_of_torchvision() -> None:
+    # Resize(256) makes 256x634 of 500x1240, CenterCrop(224) begins at 16 and 205.
+    x, y, width, height = center_crop((500, 1240), 256, 224)
+    assert (x, width) == (16 * 500 / 256, 224 * 500 / 256)
+    assert (y, height) == pytest.approx((205 * 1240 / 634, 224 * 1240 / 634))
+    assert center_crop((256, 256), 256, 256) == (0, 0, 256, 256)
 
 
 def test_point_is_scaled_by_each_axis_of_its_own() -> None:
@@ -112,7 +208,7 @@ def test_point_is_scaled_by_each_axis_of_its_own() -> None:
 
 
 def test_arrays_of_points_map_like_single_points() -> None:
-    geometry = Geometry((500, 1270), (10, 20, 300, 600), (224, 256))
+    geometry = Geometry((500, 1270), (10, 20, 300, 600), (224, 256), (12, 0, 200, 256))
     x, y = np.array([0.5, 77.25, 499.5]), np.array([1.5, 640.0, 1269.5])
     for mapping in (to_output, to_source):
         points = [mapping(geometry, *point) for point in zip(x.tolist(), y.tolist(), strict=True)]

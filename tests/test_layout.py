@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import pytest
@@ -11,8 +11,21 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kolektor_cli.errors import UsageError
+from kolektor_cli.fits import geometries, make_fit
 from kolektor_cli.layout import check_category, make_plan, paths_of
-from kolektor_cli.records import Names, Plan, Sample, Scan, Size, Split, SplitName, natural_key
+from kolektor_cli.records import (
+    AskedSize,
+    Fitted,
+    Names,
+    Plan,
+    Sample,
+    Scan,
+    Size,
+    Split,
+    SplitName,
+    View,
+    natural_key,
+)
 
 FOLDERS = {
     ("train", "good"): "train/good",
@@ -42,11 +55,17 @@ def make_sample(name: str, *, defective: bool = False, size: Size = (40, 60)) ->
     return Sample(name, item, item, *files, *size, pixels, "0" * 64, "1" * 64)
 
 
+def stretched(samples: Iterable[Sample], size: AskedSize) -> Fitted:
+    """Fit samples by stretching; no file is needed for that."""
+    fit = make_fit("stretch", size, default=(500, 1240))
+    return Fitted(fit, {s.name: (View(geometries(fit, s, None)[0], s.label),) for s in samples})
+
+
 def plan(
     places: Mapping[str, Place],
     *,
     names: Names = "index",
-    size: Size | None = (10, 20),
+    size: AskedSize = (10, 20),
     category: str = "metal",
     left_out: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -54,7 +73,7 @@ def plan(
     samples = tuple(make_sample(name, defective=places[name][1]) for name in places)
     scan = Scan("KolektorSDD", samples, left_out or {}, (), (), len(samples), 0, 0)
     split = Split("file", {}, {name: place for name, (place, _) in places.items()})
-    return make_plan(scan, split, category=category, size=size, names=names)
+    return make_plan(scan, split, stretched(samples, size), category=category, names=names)
 
 
 def numbered(place: Place, count: int, start: int = 0) -> dict[str, Place]:
@@ -223,13 +242,15 @@ def test_plan_says_what_stands_in_the_manifest() -> None:
     places = needed() | {"kos01/Part9": ("unused", True), "kos01/Part10": ("unused", False)}
     made = plan(places, left_out={"kos02/Part0": "unreadable"}, category="steel", names="source")
     assert (made.category, made.release, made.color) == ("steel", "KolektorSDD", "rgb")
-    assert made.options == {"size": [10, 20], "color": "rgb", "names": "source"}
+    assert made.options == {
+        "fit": "stretch", "size": [10, 20], "color": "rgb", "names": "source",
+    }  # fmt: skip
     assert made.unused == ("kos01/Part9", "kos01/Part10")
     assert made.left_out == {"kos02/Part0": "unreadable"}
-    assert plan(places, size=None).options["size"] == "source"
+    assert plan(places, size="source").options["size"] == "source"
 
 
-def place_one(size: Size | None) -> Sequence[tuple[Size, Size]]:
+def place_one(size: AskedSize) -> Sequence[tuple[Size, Size]]:
     """Source and output size of each image of a plan with images of several sizes."""
     samples = tuple(
         make_sample(f"kos01/Part{n}", defective=place[1], size=(40 + n, 60 - n))
@@ -237,10 +258,12 @@ def place_one(size: Size | None) -> Sequence[tuple[Size, Size]]:
     )
     split = Split("file", {}, {s.name: p[0] for s, p in zip(samples, NEEDED, strict=True)})
     scan = Scan("KolektorSDD", samples, {}, (), (), len(samples), 0, 0)
-    made = make_plan(scan, split, category="metal", size=size)
+    made = make_plan(scan, split, stretched(samples, size), category="metal")
     for image in made.images:
-        assert image.geometry.window == (0, 0, *image.geometry.source_size)
-    return [(image.geometry.source_size, image.geometry.size) for image in made.images]
+        assert image.view.geometry.window == (0, 0, *image.view.geometry.source_size)
+        assert image.view.geometry.placement == (0, 0, *image.view.geometry.size)
+    places = [image.view.geometry for image in made.images]
+    return [(place.source_size, place.size) for place in places]
 
 
 def test_geometry_stretches_every_image_to_the_size() -> None:
@@ -248,7 +271,7 @@ def test_geometry_stretches_every_image_to_the_size() -> None:
 
 
 def test_without_a_size_every_image_keeps_its_own() -> None:
-    assert place_one(None) == [((40, 60),) * 2, ((41, 59),) * 2, ((42, 58),) * 2]
+    assert place_one("source") == [((40, 60),) * 2, ((41, 59),) * 2, ((42, 58),) * 2]
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (-1, 10), (16385, 1), (16384, 16384)])

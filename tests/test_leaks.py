@@ -14,7 +14,7 @@ from kolektor_cli.records import Report, Split
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
 from kolektor_cli.verify import verify_tree
-from tests.conftest import MakeDataset, draw_image
+from tests.conftest import MakeDataset, draw_image, fit_all
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
@@ -88,7 +88,7 @@ def test_items_on_both_sides_are_told_and_refused_where_the_protocol_promises_no
         assigned = {s.name: "test" if s.name[-1] in "01" else "train" for s in scan.samples}
         for protocol in ("balanced", "grouped"):
             split = Split(protocol, {}, assigned)  # type: ignore[arg-type]
-            plan = make_plan(scan, split, category=protocol, size=(20, 30))
+            plan = make_plan(scan, split, fit_all(source, scan, (20, 30)), category=protocol)
             write_tree(plan, source, tmp_path)
     assert found(verify_tree(tmp_path / "balanced"), "groups") == [("info", "")]
     report = verify_tree(tmp_path / "grouped")

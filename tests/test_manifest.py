@@ -26,7 +26,7 @@ IMAGE = FileEntry(
     sha256="a" * 64,
     pixels_sha256="b" * 64,
     source_sha256="c" * 64,
-    geometry=Geometry((500, 1263), (0, 0, 500, 1263), (256, 640)),
+    geometry=Geometry((500, 1263), (0, 0, 500, 1263), (256, 640), (0, 0, 256, 640)),
 )
 
 TINY = Manifest(
@@ -36,13 +36,14 @@ TINY = Manifest(
     options={"size": [256, 640], "color": "rgb", "names": "index"},
     protocol="balanced",
     protocol_parameters={"seed": 0, "test_good": 52, "val": 0.0},
+    lost=(),
     unused=("kos01/Part1",),
     left_out={"kos02/Part0": "unreadable"},
     fingerprint="d" * 64,
     files=(IMAGE,),
 )
 
-TINY_TEXT = """{
+FORMAT_1 = """{
   "format": 1,
   "kolektor": "9.9.9",
   "category": "Gr\\u00f6\\u00dfe",
@@ -97,6 +98,70 @@ TINY_TEXT = """{
   ]%s
 }
 """
+"""The tiny manifest as versions before 0.2 wrote it; the last line is its SHA-256 without it."""
+
+FORMAT_2 = """{
+  "format": 2,
+  "kolektor": "9.9.9",
+  "category": "Gr\\u00f6\\u00dfe",
+  "release": "KolektorSDD",
+  "options": {
+    "size": [
+      256,
+      640
+    ],
+    "color": "rgb",
+    "names": "index"
+  },
+  "split": {
+    "protocol": "balanced",
+    "seed": 0,
+    "test_good": 52,
+    "val": 0.0
+  },
+  "fingerprint": "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+  "lost": [],
+  "unused": [
+    "kos01/Part1"
+  ],
+  "left_out": {
+    "kos02/Part0": "unreadable"
+  },
+  "files": [
+    {
+      "path": "test/defect/000.png",
+      "role": "image",
+      "sample": "kos01/Part5",
+      "group": "kos01",
+      "split": "test",
+      "label": "defective",
+      "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+      "pixels_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+      "source_sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+      "source_size": [
+        500,
+        1263
+      ],
+      "window": [
+        0,
+        0,
+        500,
+        1263
+      ],
+      "size": [
+        256,
+        640
+      ],
+      "placement": [
+        0,
+        0,
+        256,
+        640
+      ]
+    }
+  ]%s
+}
+"""
 """The tiny manifest as it must be written; the last line is its SHA-256 without that line."""
 
 
@@ -113,20 +178,25 @@ def tiny_content() -> dict[str, Any]:
     return content
 
 
+def with_checksum(text: str) -> str:
+    checksum = hashlib.sha256((text % "").encode()).hexdigest()
+    return text % f',\n  "sha256": "{checksum}"'
+
+
 def test_bytes_of_a_manifest_never_change() -> None:
-    checksum = hashlib.sha256((TINY_TEXT % "").encode()).hexdigest()
-    assert to_bytes(TINY).decode() == TINY_TEXT % f',\n  "sha256": "{checksum}"'
-    assert FORMAT == 1
+    assert to_bytes(TINY).decode() == with_checksum(FORMAT_2)
+    assert FORMAT == 2
 
 
-def test_manifest_of_format_1_is_read() -> None:
-    checksum = hashlib.sha256((TINY_TEXT % "").encode()).hexdigest()
-    assert from_bytes((TINY_TEXT % f',\n  "sha256": "{checksum}"').encode()) == TINY
+@pytest.mark.parametrize("text", [FORMAT_1, FORMAT_2], ids=["1", "2"])
+def test_manifest_of_every_format_is_read(text: str) -> None:
+    assert from_bytes(with_checksum(text).encode()) == TINY
 
 
 numbers = st.integers(0, 2**40)
 texts = st.text()
 sizes = st.tuples(numbers, numbers)
+rectangles = st.tuples(numbers, numbers, numbers, numbers)
 entries = st.builds(
     FileEntry,
     path=texts,
@@ -134,7 +204,7 @@ entries = st.builds(
     sha256=texts,
     pixels_sha256=texts,
     source_sha256=texts,
-    geometry=st.builds(Geometry, sizes, st.tuples(numbers, numbers, numbers, numbers), sizes),
+    geometry=st.builds(Geometry, sizes, rectangles, sizes, rectangles),
 )
 parameter_names = texts.filter(lambda name: name != "protocol")
 manifests = st.builds(
@@ -145,6 +215,7 @@ manifests = st.builds(
     options=st.dictionaries(texts, texts | numbers | st.lists(numbers)),
     protocol=texts,
     protocol_parameters=st.dictionaries(parameter_names, numbers | st.floats(0, 1) | texts),
+    lost=st.lists(texts).map(tuple),
     unused=st.lists(texts).map(tuple),
     left_out=st.dictionaries(texts, texts),
     fingerprint=texts,
@@ -185,7 +256,7 @@ def test_every_change_of_a_byte_is_refused() -> None:
         lambda data: b"\xef\xbb\xbf" + data,
         lambda data: data + b"\n",
         lambda data: json.dumps(json.loads(data), indent=2, sort_keys=True).encode() + b"\n",
-        lambda data: data.replace(b'"format": 1,', b'"format": 1,\n  "format": 1,'),
+        lambda data: data.replace(b'"format": 2,', b'"format": 2,\n  "format": 2,'),
     ],
     ids=["one line", "CRLF", "BOM", "newline", "sorted keys", "key twice"],
 )
@@ -335,6 +406,8 @@ def test_manifest_with_a_value_of_the_wrong_type_is_refused(name: str, value: ob
         ("size", 256),
         ("size", [256, 640, 3]),
         ("size", [256.5, 640]),
+        ("placement", None),
+        ("placement", [0, 0, 256]),
     ],
 )
 def test_file_with_a_value_of_the_wrong_type_is_refused(name: str, value: object) -> None:

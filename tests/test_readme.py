@@ -88,10 +88,24 @@ def test_table_of_protocols_is_what_convert_plans(real: Path, tmp_path: Path) ->
         ], protocol
 
 
-def test_python_example_runs(tmp_path: Path) -> None:
+def test_table_of_fits_is_what_inspect_tells(real: Path, tmp_path: Path) -> None:
+    rows = re.findall(r"^\| `(--fit .*?)` ((?:\| \d+ ){3})\|$", README, re.MULTILINE)
+    assert len(rows) == 7
+    for options, numbers in rows:
+        facts = json.loads(shell(f"kolektor inspect {real} --json {options}", tmp_path))
+        geometry = facts["geometry"]
+        assert [int(number) for number in re.findall(r"\d+", numbers)] == [
+            *geometry["images"].values(),
+            len(geometry["lost"]),
+        ], options
+
+
+def test_python_examples_run(tmp_path: Path) -> None:
     shell("kolektor sample small --items 2", tmp_path)
-    [code] = [block for block in blocks("python") if "kolektor_cli" in block]
-    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
+    codes = [block for block in blocks("python") if "kolektor_cli" in block]
+    assert len(codes) == 2
+    for code in codes:
+        subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("command", ["inspect", "split", "convert", "verify", "sample"])

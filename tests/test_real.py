@@ -19,7 +19,7 @@ from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
 from kolektor_cli.split import balanced, count_samples, find_leaks
 from kolektor_cli.verify import verify_tree
-from tests.conftest import snapshot
+from tests.conftest import fit_all, snapshot
 from tests.test_cli import run
 
 DIFFERS_FROM_REFERENCE = {"kos20/Part4"}
@@ -192,7 +192,7 @@ def test_verify_names_the_leaks_of_a_split_that_knows_nothing(
     leaks = find_leaks(split.assigned, scan.duplicates)
     assert leaks
     with open_source(real) as source:
-        plan = make_plan(scan, split, category="metal", size=(250, 620))
+        plan = make_plan(scan, split, fit_all(source, scan, (250, 620)), category="metal")
         manifest = write_tree(plan, source, tmp_path)
     samples = {entry.path: entry.sample for entry in manifest.files}
     (tmp_path / "metal" / "manifest.json").unlink()
@@ -204,3 +204,10 @@ def test_verify_names_the_leaks_of_a_split_that_knows_nothing(
         for finding in check.findings
     }
     assert named == {leak.test for leak in leaks}
+
+
+def test_center_crop_of_patchcore_leaves_what_was_measured(real: Path) -> None:
+    facts = json.loads(run("inspect", real, "--json", "--fit", "stretch").stdout)["geometry"]
+    [crop] = [crop for crop in facts["center_crops"] if crop["name"] == "patchcore"]
+    assert (crop["masks"], crop["empty_masks"]) == (52, 2)
+    assert 0.77 < crop["area_kept"] < 0.78

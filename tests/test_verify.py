@@ -19,13 +19,23 @@ from kolektor_cli.convert import write_tree
 from kolektor_cli.errors import OutputError
 from kolektor_cli.layout import make_plan
 from kolektor_cli.manifest import fingerprint, from_bytes, to_bytes
-from kolektor_cli.records import Color, FileEntry, Manifest, Report, Sample, Size, Split
+from kolektor_cli.records import (
+    AskedSize,
+    Color,
+    FileEntry,
+    FitName,
+    Manifest,
+    Report,
+    Sample,
+    Size,
+    Split,
+)
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
 from kolektor_cli.split import balanced
 from kolektor_cli.tree import find_categories
 from kolektor_cli.verify import verify_tree
-from tests.conftest import draw_image, snapshot, write_pair
+from tests.conftest import draw_image, fit_all, snapshot, write_pair
 
 SIZE = (20, 31)
 MANIFEST = "manifest.json"
@@ -49,13 +59,15 @@ def convert(
     raw: Path,
     out: Path,
     *,
-    size: Size | None = SIZE,
+    size: AskedSize = SIZE,
+    fit: FitName = "stretch",
     color: Color = "rgb",
     make_split: Callable[[tuple[Sample, ...]], Split] = balanced,
 ) -> Path:
     with open_source(raw) as source:
         scan = scan_source(source)
-        plan = make_plan(scan, make_split(scan.samples), category="metal", size=size, color=color)
+        fitted = fit_all(source, scan, size, fit)
+        plan = make_plan(scan, make_split(scan.samples), fitted, category="metal", color=color)
         write_tree(plan, source, out)
     return out / "metal"
 
