@@ -31,13 +31,17 @@ def draw_image(seed: int, width: int = 40, height: int = 60) -> np.ndarray:
 def write_pair(
     folder: Path, part: str, seed: int, box: Box | None = None, size: tuple[int, int] = (40, 60)
 ) -> None:
-    """Write an image and its mask, as KolektorSDD has them; `box` is the defect, if any."""
+    """Write an image and its mask, as KolektorSDD has them; `box` is about the defect, if any.
+
+    Its last row is a pixel to the right: KolektorSDD's defects are no boxes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     image = draw_image(seed, *size)
     mask = np.zeros_like(image)
     if box is not None:
         x, y, width, height = box
         mask[y : y + height, x : x + width] = 1
+        mask[y + height - 1] = np.roll(mask[y + height - 1], 1)
     done, jpeg = cv2.imencode(".jpg", image)
     assert done
     (folder / f"{part}.jpg").write_bytes(jpeg.tobytes())
