@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from kolektor_cli.sample import palette_bmp, write_sample
+from kolektor_cli.drawing import palette_bmp
+from kolektor_cli.sample import write_sample
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")

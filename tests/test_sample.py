@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import OutputError
 from kolektor_cli.images import Pixels
 from kolektor_cli.records import SampleCounts
 from kolektor_cli.releases import kolektorsdd
-from kolektor_cli.sample import HEIGHTS, PARTS, WIDTH, _drawings, palette_bmp, write_sample
+from kolektor_cli.sample import HEIGHTS, PARTS, WIDTH, _drawings, write_sample
 from tests.conftest import snapshot
 
 no_root = pytest.mark.skipif(

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from kolektor_cli.deviations import deviations
+from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import SourceError
 from kolektor_cli.records import Finding, Sample, Scan
 from kolektor_cli.releases import OfficialSample, Release
-from kolektor_cli.sample import palette_bmp
 from kolektor_cli.scan import require_usable, scan_source
 from kolektor_cli.source import open_source
 from tests.conftest import MakeDataset, draw_image, write_pair
