@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kolektor_cli.convert import check_output, write_tree
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.layout import make_plan
+    from kolektor_cli.recognition import recognise
     from kolektor_cli.records import (
         Duplicate,
         Finding,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Scan,
         Split,
     )
+    from kolektor_cli.releases import Release
     from kolektor_cli.sample import write_sample
     from kolektor_cli.scan import require_usable, scan_source
     from kolektor_cli.source import Source, open_source
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         find_leaks,
         grouped,
         make_split,
+        official,
         vicos,
     )
     from kolektor_cli.splitfiles import read_split, split_rows
@@ -58,6 +61,7 @@ __all__ = [
     "Leak",
     "Manifest",
     "Plan",
+    "Release",
     "Report",
     "Sample",
     "Scan",
@@ -73,8 +77,10 @@ __all__ = [
     "grouped",
     "make_plan",
     "make_split",
+    "official",
     "open_source",
     "read_split",
+    "recognise",
     "require_usable",
     "scan_source",
     "split_rows",
@@ -91,12 +97,14 @@ _MODULES = {
     "records": (
         *("Duplicate", "Finding", "Leak", "Manifest", "Plan", "Report", "Sample", "Scan", "Split"),
     ),
+    "recognition": ("recognise",),
+    "releases": ("Release",),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
     "source": ("Source", "open_source"),
     "split": (
         *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),
-        *("make_split", "vicos"),
+        *("make_split", "official", "vicos"),
     ),
     "splitfiles": ("read_split", "split_rows"),
     "tree": ("find_categories",),

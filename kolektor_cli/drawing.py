@@ -67,8 +67,9 @@ def tint(random: Random, surface: Pixels) -> Pixels:
     channels = []
     for brightness, deviation in zip(*_TINTS, strict=True):
         # Uniform noise from 0 to 255 has a deviation of 74.
-        grain = cv2.multiply(_noise(random, width, height), deviation / 74)
-        channels.append(cv2.addWeighted(surface, brightness, grain, 1, 0, dtype=cv2.CV_8U))
+        grain = _noise(random, width, height)
+        mixed = cv2.addWeighted(surface, brightness, grain, deviation / 74, 0, dtype=cv2.CV_8U)
+        channels.append(mixed)
     return np.asarray(cv2.merge(channels), np.uint8)
 
 

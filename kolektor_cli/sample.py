@@ -8,7 +8,7 @@ is defective.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,11 +81,10 @@ def write_sample(
     if items is None:
         items = OFFICIAL_IMAGES_2 if of_two else OFFICIAL_ITEMS
     drawings = list((_drawings_2 if of_two else _drawings)(items, seed))
-    write = {"kolektorsdd": _write_sample, "boxes": _write_boxes, "kolektorsdd2": _write_sample_2}
     with staged(out) as stage:
         for folder in sorted({drawing.name.rpartition("/")[0] for drawing in drawings}):
             (stage / folder).mkdir()
-        parallel_map(partial(write[layout], stage), drawings, jobs, progress)
+        parallel_map(partial(_WRITERS[layout], stage), drawings, jobs, progress)
         if of_two:
             _copy_one(stage, drawings)
         stage.rename(out)
@@ -159,7 +158,8 @@ def _write_sample(folder: Path, drawing: _Drawing, *, boxes: bool = False) -> No
     (folder / f"{drawing.name}_label.bmp").write_bytes(bmp)
 
 
-_write_boxes = partial(_write_sample, boxes=True)
+def _write_boxes(folder: Path, drawing: _Drawing) -> None:
+    _write_sample(folder, drawing, boxes=True)
 
 
 def _write_sample_2(folder: Path, drawing: _Drawing) -> None:
@@ -167,6 +167,13 @@ def _write_sample_2(folder: Path, drawing: _Drawing) -> None:
     image = images.encode_png(tint(random, surface), rgb=True)
     (folder / f"{drawing.name}.png").write_bytes(image)
     (folder / f"{drawing.name}_GT.png").write_bytes(images.encode_png(255 * mask, rgb=False))
+
+
+_WRITERS: Mapping[SampleLayout, Callable[[Path, _Drawing], None]] = {
+    "kolektorsdd": _write_sample,
+    "boxes": _write_boxes,
+    "kolektorsdd2": _write_sample_2,
+}
 
 
 def _copy_one(folder: Path, drawings: Sequence[_Drawing]) -> None:

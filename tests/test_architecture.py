@@ -56,7 +56,7 @@ ALLOWED = {
     "sample": {"drawing", "errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
     "console": {"errors", "parallel", "records", "render"},
-    "cli": {"console", "errors", "records", "render", "source"},
+    "cli": {"console", "errors", "records", "releases", "render", "source"},
     "__main__": {"cli"},
 }
 
