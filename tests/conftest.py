@@ -64,6 +64,39 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
     return make
 
 
+def write_pair_2(
+    folder: Path, number: str, seed: int, box: Box | None = None, size: tuple[int, int] = (30, 80)
+) -> None:
+    """Write an image and its mask, as KolektorSDD2 has them; `box` is the defect, if any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = cv2.merge([draw_image(3 * seed + channel, *size) for channel in range(3)])
+    mask = np.zeros(size[::-1], np.uint8)
+    if box is not None:
+        x, y, width, height = box
+        mask[y : y + height, x : x + width] = 255
+    for path, pixels in ((f"{number}.png", image), (f"{number}_GT.png", mask)):
+        done, png = cv2.imencode(".png", pixels)
+        assert done
+        (folder / path).write_bytes(png.tobytes())
+
+
+@pytest.fixture
+def make_dataset_2(tmp_path: Path) -> MakeDataset:
+    """Write tiny KolektorSDD2s: in each half as many images, the first of them defective."""
+
+    def make(name: str = "raw", train: int = 6, test: int = 4) -> Path:
+        root = tmp_path / name
+        for split, first, count in (("train", 10000, train), ("test", 20000, test)):
+            for index in range(count):
+                # Sizes vary, and no two images that are the first of their half are alike.
+                size = (30 + index % 3, 80 - index % 2)
+                box = (5, 10, 12, 6) if index == 0 else None
+                write_pair_2(root / split, str(first + index), first + index, box, size)
+        return root
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold a synthetic dataset of real size: 3 items, 24 samples. Not to be changed."""
