@@ -232,11 +232,12 @@ def grouped(
 ) -> Split:
     """Put whole physical items in K folds, test one of them, train on the good of the others.
 
-    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks. Groups
-    are dealt out by falling number of defective samples, then of samples, then in seeded order,
-    each to the fold that has the fewest defective, then the fewest samples. So the folds' numbers
-    of defective samples differ by no more than the largest group has. The defective samples of the
-    training folds are unused.
+    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks; in
+    KolektorSDD2 each image is an item. Groups are dealt out by falling number of defective samples,
+    then of samples, then in seeded order, each to the fold that has the fewest defective, then the
+    fewest samples; those without a defective one to the fold with the fewest samples. So the folds'
+    numbers of defective samples differ by no more than the largest group has. The defective samples
+    of the training folds are unused.
 
     Raises
     ------
@@ -259,14 +260,18 @@ def grouped(
 def _deal(groups: Mapping[str, Sequence[Sample]], folds: int, seed: int) -> list[list[str]]:
     """Deal groups out to folds of about as many defective samples, and about as many at all."""
 
-    def load(names: Iterable[str]) -> tuple[int, int]:
-        members = [sample for name in names for sample in groups[name]]
-        return sum(sample.label == "defective" for sample in members), len(members)
+    def size(name: str) -> tuple[int, int]:
+        return sum(sample.label == "defective" for sample in groups[name]), len(groups[name])
 
     dealt: list[list[str]] = [[] for _ in range(folds)]
-    order = seeded_order(groups, seed)
-    for name in sorted(order, key=lambda name: load([name]), reverse=True):
-        min(dealt, key=load).append(name)
+    loads = [(0, 0)] * folds
+    for name in sorted(seeded_order(groups, seed), key=size, reverse=True):
+        defective, samples = size(name)
+        # The good ones must not all make up for one defective that a fold lacks.
+        keys = [load if defective else load[1:] for load in loads]
+        place = keys.index(min(keys))
+        dealt[place].append(name)
+        loads[place] = (loads[place][0] + defective, loads[place][1] + samples)
     return dealt
 
 

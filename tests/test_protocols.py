@@ -324,3 +324,10 @@ def test_other_protocols_split_kolektorsdd2_as_any_other() -> None:
         if side == "test"
     ]
     assert sorted(tested) == sorted(sample.name for sample in samples)
+
+
+def test_grouped_spreads_good_and_defective_images_that_are_items_of_their_own() -> None:
+    samples = official_2()
+    counts = [count_samples(grouped(samples, fold=fold), samples) for fold in range(3)]
+    assert sorted(c["test", "defective"] for c in counts) == [118, 119, 119]
+    assert sorted(c["test", "good"] + c["test", "defective"] for c in counts) == [1111, 1112, 1112]
