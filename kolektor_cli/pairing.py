@@ -8,10 +8,10 @@ the case of names does not matter. The folders may lie at any depth.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from kolektor_cli.copies import original_folder, without_copies
 from kolektor_cli.errors import SourceError
@@ -28,6 +28,9 @@ _DROPPED_FOLDERS = {
     *("__macosx", ".spotlight-v100", ".trashes", ".fseventsd", ".appledouble", "@eadir"),
     *("$recycle.bin", "system volume information"),
 }
+
+_MANY = 10
+"""From more stray files than this in one folder on, the folder is told of and not each file."""
 
 Folders: TypeAlias = dict[str, list[str]]
 """Names of files by the folder in which they lie."""
@@ -49,24 +52,44 @@ Candidates: TypeAlias = dict[str, Candidate]
 
 def without_droppings(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
     """Leave out what operating systems drop into folders and archives."""
-    kept, findings = [], []
+    kept: list[str] = []
+    dropped: Folders = defaultdict(list)
     for name in names:
-        if _is_dropping(PurePosixPath(name)):
-            message = "was put here by an operating system; not part of the dataset"
-            findings.append(Finding("info", "stray-file", name, message))
-        else:
+        folder = _dropped_folder(name)
+        if folder is None:
             kept.append(name)
-    return kept, findings
+        else:
+            dropped[folder].append(name)
+    message = "put here by an operating system; not part of the dataset"
+    return kept, list(_tell_strays("info", dropped, message))
 
 
-def _is_dropping(path: PurePosixPath) -> bool:
-    return (
+def _dropped_folder(name: str) -> str | None:
+    """Return the folder that is dropped, or in which a file is that is; None for other files."""
+    path = PurePosixPath(name)
+    for depth, part in enumerate(path.parts[:-1], 1):
+        if part.casefold() in _DROPPED_FOLDERS:
+            return "/".join(path.parts[:depth])
+    if (
         path.name.casefold() in _DROPPINGS
         or path.name.startswith("._")
         # Where Windows says that a file was downloaded, as it looks from elsewhere.
         or path.name.endswith(":Zone.Identifier")
-        or any(part.casefold() in _DROPPED_FOLDERS for part in path.parts[:-1])
-    )
+    ):
+        return name.rpartition("/")[0]
+    return None
+
+
+def _tell_strays(
+    severity: Literal["warning", "info"], folders: Folders, message: str
+) -> Iterator[Finding]:
+    for folder, names in folders.items():
+        if len(names) > _MANY:
+            text = f"{len(names)} files in it, as {names[0]}, were {message}"
+            yield Finding(severity, "stray-file", folder, text)
+        else:
+            for name in names:
+                yield Finding(severity, "stray-file", name, f"was {message}")
 
 
 def by_folder(names: Iterable[str]) -> Folders:
@@ -134,15 +157,16 @@ def _images_in(
 ) -> tuple[list[str], list[Finding]]:
     """Take the images that lie in folders of samples; other files are stray."""
     ignored = set(ignored)
-    files, findings = [], []
+    files: list[str] = []
+    strays: Folders = defaultdict(list)
     for name in names:
         folder = name.rpartition("/")[0]
         if folder in folders and stem_and_suffix(name)[1]:
             files.append(name)
         elif folder not in ignored:
-            message = "is no image or mask of a sample; ignored"
-            findings.append(Finding("warning", "stray-file", name, message))
-    return files, findings
+            strays[folder].append(name)
+    message = "ignored, being no image or mask of a sample"
+    return files, list(_tell_strays("warning", strays, message))
 
 
 def _settle_repeated(

@@ -486,4 +486,19 @@ def test_zip_in_a_folder_with_macos_droppings_is_converted_whole(
             archive.writestr(f"__MACOSX/KolektorSDD2/{Path(name).parent}/._{path.name}", b"x")
     found = scan(tmp_path / "k.zip")
     assert [s.image_sha256 for s in found.samples] == [s.image_sha256 for s in before.samples]
-    assert {code for _, code, _ in unusual(found)} == {"stray-file"}
+    assert unusual(found) == [("info", "stray-file", "__MACOSX")]
+    text = "20 files in it, as __MACOSX/KolektorSDD2/test/._20000.png, were put here by"
+    assert message(found, "stray-file").startswith(text)
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_many_stray_files_of_a_folder_are_one_finding(
+    make_dataset_2: MakeDataset, count: int
+) -> None:
+    root = make_dataset_2()
+    (root / "crops").mkdir()
+    names = [f"crops/{number:02}.png" for number in range(count)]
+    for name in names:
+        (root / name).write_bytes(b"x")
+    paths = names if count == 10 else ["crops"]
+    assert unusual(scan(root)) == [("warning", "stray-file", path) for path in paths]
