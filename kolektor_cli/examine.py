@@ -25,7 +25,7 @@ ones use two, in one file three); a photograph, or a mask saved as JPEG, has doz
 LARGE_DEFECT_SHARE = 0.5
 """The share of an image from which a defect is told of. The largest defect of KolektorSDD covers
 1 % of its image, so there a mask that marks more than this is inverted (`Release.largest_defect`);
-the defects of KolektorSDD2 are larger, and how large was not measured here."""
+how large those of KolektorSDD2 are was not measured here."""
 
 
 @dataclass(frozen=True)

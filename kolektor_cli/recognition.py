@@ -38,7 +38,11 @@ def find_candidates(source: Source) -> tuple[Release, Candidates, list[Finding]]
     release, folders = _recognise(source, names)
     candidates, findings = pair_files(source, names, folders, release)
     if not candidates:
-        raise SourceError(_not_a_dataset(source, names))
+        raise SourceError(
+            f"{source.path}: holds no sample: {findings[0].path} {findings[0].message}"
+            if findings
+            else _not_a_dataset(source, names)
+        )
     return release, candidates, [*droppings, *findings]
 
 

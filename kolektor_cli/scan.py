@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
-
-import numpy as np
 
 from kolektor_cli import images
 from kolektor_cli.deviations import deviations
@@ -124,23 +122,25 @@ def _find_duplicates(source: Source, seen: Sequence[tuple[Sample, Thumbnail]]) -
         same_file[sample.image_sha256].append(index)
     # Images without detail correlate with nothing, not even with themselves.
     indices |= {pair for same in same_file.values() for pair in combinations(same, 2)}
+    pixels = cache(partial(_pixels_sha256, source))
     pairs = []
     for i, j in sorted(indices):
         first, second = seen[i][0], seen[j][0]
-        pair = Duplicate(first.name, second.name, _kind(source, first, second))
+        pair = Duplicate(first.name, second.name, _kind(first, second, pixels))
         pairs.append((first, second, pair))
     return pairs
 
 
-def _kind(source: Source, first: Sample, second: Sample) -> DuplicateKind:
+def _kind(first: Sample, second: Sample, pixels: Callable[[str], str]) -> DuplicateKind:
     if first.image_sha256 == second.image_sha256:
         return "file"
     if (first.width, first.height) != (second.width, second.height):
         return "near"
-    pixels, others = (
-        images.decode_image(source.read(name), name) for name in (first.image, second.image)
-    )
-    return "pixels" if np.array_equal(pixels, others) else "near"
+    return "pixels" if pixels(first.image) == pixels(second.image) else "near"
+
+
+def _pixels_sha256(source: Source, name: str) -> str:
+    return images.pixels_sha256(images.decode_image(source.read(name), name))
 
 
 def _contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:

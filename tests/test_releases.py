@@ -502,3 +502,23 @@ def test_many_stray_files_of_a_folder_are_one_finding(
         (root / name).write_bytes(b"x")
     paths = names if count == 10 else ["crops"]
     assert unusual(scan(root)) == [("warning", "stray-file", path) for path in paths]
+
+
+def test_source_of_nothing_but_copies_says_so(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for name in ("10000 (copy)", "10000 (copy)_GT"):
+        (tmp_path / f"train/{name}.png").write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"holds no sample: .*named as a copy"):
+        scan(tmp_path)
+
+
+def test_dataset_in_the_layout_of_kolektorsdd2_with_other_names_is_read(tmp_path: Path) -> None:
+    for index, name in enumerate(("train/a", "train/b", "test/c", "test/d")):
+        box = (3, 3, 5, 5) if name == "test/c" else None
+        write_pair_2(tmp_path / Path(name).parent, Path(name).name, index, box)
+    found = scan(tmp_path)
+    assert found.release == "unknown"
+    assert unusual(found) == [("warning", "unknown-release", "")]
+    assert official(found.samples).assigned == {
+        "train/a": "train", "train/b": "train", "test/c": "test", "test/d": "test",
+    }  # fmt: skip
