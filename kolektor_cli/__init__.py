@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
     from kolektor_cli.layout import make_plan
     from kolektor_cli.preview import preview_fit
+    from kolektor_cli.recognition import recognise
     from kolektor_cli.records import (
         Duplicate,
         Finding,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Scan,
         Split,
     )
+    from kolektor_cli.releases import Release
     from kolektor_cli.sample import write_sample
     from kolektor_cli.scan import require_usable, scan_source
     from kolektor_cli.source import Source, open_source
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         find_leaks,
         grouped,
         make_split,
+        official,
         protocol_options,
         vicos,
     )
@@ -72,6 +75,7 @@ __all__ = [
     "Manifest",
     "Plan",
     "Preview",
+    "Release",
     "Report",
     "Sample",
     "Scan",
@@ -92,10 +96,12 @@ __all__ = [
     "make_fit",
     "make_plan",
     "make_split",
+    "official",
     "open_source",
     "preview_fit",
     "protocol_options",
     "read_split",
+    "recognise",
     "require_usable",
     "scan_source",
     "split_rows",
@@ -118,12 +124,14 @@ _MODULES = {
         *("Duplicate", "Finding", "Fit", "Fitted", "Geometry", "Leak", "Manifest", "Plan"),
         *("Preview", "Report", "Sample", "Scan", "Split"),
     ),
+    "recognition": ("recognise",),
+    "releases": ("Release",),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
     "source": ("Source", "open_source"),
     "split": (
         *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),
-        *("make_split", "protocol_options", "vicos"),
+        *("make_split", "official", "protocol_options", "vicos"),
     ),
     "splitfiles": ("read_split", "split_rows"),
     "tree": ("find_categories",),

@@ -32,16 +32,16 @@ from kolektor_cli.records import (
     Names,
     Plan,
     Preview,
+    SampleLayout,
     Scan,
-    Size,
     Split,
+    TrainDefects,
 )
 
 if TYPE_CHECKING:
     from kolektor_cli.console import Console
+    from kolektor_cli.releases import Release
     from kolektor_cli.source import Source
-
-DEFAULT_SIZE: Size = (500, 1240)
 
 
 class _Group(typer.core.TyperGroup):
@@ -136,9 +136,11 @@ SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
 ]
 ProtocolOption: TypeAlias = Annotated[
-    Literal["balanced", "vicos", "grouped", "anomalib"],
+    Literal["balanced", "vicos", "grouped", "anomalib", "official"] | None,
     typer.Option(
-        help="Rule by which samples are split; 'kolektor split --help' tells of each.",
+        help="Rule by which samples are split; 'kolektor split --help' tells of each. "
+        "Default: balanced; of KolektorSDD2 official.",
+        show_default=False,
     ),
 ]
 SplitSeedOption: TypeAlias = Annotated[
@@ -185,7 +187,13 @@ SizeOption: TypeAlias = Annotated[
     typer.Option(
         metavar="SIZE",
         help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
-        "Default: 500x1240, for square 500.",
+        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
+    ),
+]
+TrainDefectsOption: TypeAlias = Annotated[
+    TrainDefects | None,
+    typer.Option(
+        help="official: where the defective images of the folder train go; default unused.",
     ),
 ]
 SkipBadOption: TypeAlias = Annotated[
@@ -202,7 +210,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Turn the raw KolektorSDD download into an MVTec-AD-style dataset that can be trusted.
+    """Turn raw KolektorSDD and KolektorSDD2 downloads into MVTec-AD-style datasets to be trusted.
 
     \b
     Example:
@@ -234,9 +242,10 @@ def inspect(
     """
     if json and csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    wanted = _make_fit(fit, size, None) if fit or size else None
     console = _console(quiet)
     with api.open_source(source) as opened:
+        release = api.recognise(opened)
+        wanted = _make_fit(fit, size, None, release) if fit or size else None
         with console.progress("inspect") as progress:
             scan = api.scan_source(opened, jobs=jobs, progress=progress)
         preview = None
@@ -260,13 +269,14 @@ def inspect(
 @app.command()
 def split(
     source: SourceArgument,
-    protocol: ProtocolOption = "balanced",
+    protocol: ProtocolOption = None,
     seed: SplitSeedOption = None,
     test_good: TestGoodOption = None,
     val: ValOption = None,
     fold: FoldOption = None,
     folds: FoldsOption = None,
     drop_leaks: DropLeaksOption = False,
+    train_defects: TrainDefectsOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
@@ -284,6 +294,8 @@ def split(
                 they have on both sides: fold 0 tests 117 good and 18 defective
       grouped   --folds K --fold I: whole physical items, of which there are 47
       anomalib  the split of Anomalib's Kolektor data module: 277 / 70 + 52
+      official  KolektorSDD2's own folders train and test, of its train the good
+                ones, on KolektorSDD2: 2085 / 894 + 110
 
     \b
     Example:
@@ -291,11 +303,18 @@ def split(
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
     options = _given(
-        seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
+        seed=seed,
+        test_good=test_good,
+        val=val,
+        fold=fold,
+        folds=folds,
+        drop_leaks=drop_leaks,
+        train_defects=train_defects,
     )
     console = _console(quiet)
+    release = _recognise(source)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (_, scan):
-        made = api.make_split(protocol, scan.samples, scan.duplicates, options)
+        made = api.make_split(protocol or release.protocol, scan.samples, scan.duplicates, options)
     _tell(console, scan, made)
     rows = api.split_rows(made, scan.samples)
     console.csv(rows, None if str(output) == "-" else output)
@@ -303,12 +322,14 @@ def split(
 
 @app.command()
 def convert(
-    ctx: typer.Context,
     source: SourceArgument,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="Folder that gets the category folder.")
     ],
-    category: Annotated[str, typer.Option(metavar="NAME", help="Name of that folder.")] = "metal",
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
+    ] = None,
     fit: FitOption = "stretch",
     size: SizeOption = None,
     color: Annotated[
@@ -317,13 +338,14 @@ def convert(
     names: Annotated[
         Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
     ] = "index",
-    protocol: ProtocolOption = "balanced",
+    protocol: ProtocolOption = None,
     seed: SplitSeedOption = None,
     test_good: TestGoodOption = None,
     val: ValOption = None,
     fold: FoldOption = None,
     folds: FoldsOption = None,
     drop_leaks: DropLeaksOption = False,
+    train_defects: TrainDefectsOption = None,
     split_file: Annotated[
         Path | None,
         typer.Option(
@@ -357,15 +379,25 @@ def convert(
       kolektor convert KolektorSDD.zip data
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
       kolektor convert KolektorSDD.zip data --fit square --dry-run
+      kolektor convert KolektorSDD2.zip data --train-defects test
     """
     _keep_freed_memory()
-    wanted = _make_fit(fit, size, seed)
     options = _given(
-        seed=seed, test_good=test_good, val=val, fold=fold, folds=folds, drop_leaks=drop_leaks
+        seed=seed,
+        test_good=test_good,
+        val=val,
+        fold=fold,
+        folds=folds,
+        drop_leaks=drop_leaks,
+        train_defects=train_defects,
     )
     if split_file is not None:
-        _refuse_protocol_options(ctx, options, fit)
-    elif fit == "square" and "seed" not in api.protocol_options(protocol):
+        _refuse_protocol_options(protocol, options, fit)
+    release = _recognise(source)
+    category = release.category if category is None else category
+    wanted = _make_fit(fit, size, seed, release)
+    rule = protocol or release.protocol
+    if fit == "square" and "seed" not in api.protocol_options(rule):
         options.pop("seed", None)  # the windows' alone
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
@@ -374,7 +406,7 @@ def convert(
             data = _read_input(split_file)
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
         else:
-            chosen = api.make_split(protocol, scan.samples, scan.duplicates, options)
+            chosen = api.make_split(rule, scan.samples, scan.duplicates, options)
         fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
         plan = api.make_plan(scan, chosen, fitted, category=category, color=color, names=names)
         _tell(console, scan, chosen)
@@ -486,22 +518,34 @@ def _show_report(console: Console, report: api.Report) -> None:
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
     items: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Item folders; the real dataset has 50.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Item folders, of kolektorsdd2 images; default: as the real dataset, 50 or 3335.",
+        ),
+    ] = None,
+    layout: Annotated[
+        SampleLayout,
+        typer.Option(help="The dataset to be like: KolektorSDD, KolektorSDD-boxes, KolektorSDD2."),
+    ] = "kolektorsdd",
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw a synthetic KolektorSDD to try things on.
+    """Draw a synthetic KolektorSDD, KolektorSDD-boxes or KolektorSDD2 to try things on.
 
     \b
     Example:
       kolektor sample KolektorSDD-synthetic
       kolektor sample small --items 4 --seed 1
+      kolektor sample KolektorSDD2-synthetic --layout kolektorsdd2
     """
     console = _console(quiet)
     with console.progress("sample") as progress:
-        counts = api.write_sample(out, items=items, seed=seed, jobs=jobs, progress=progress)
+        counts = api.write_sample(
+            out, layout=layout, items=items, seed=seed, jobs=jobs, progress=progress
+        )
     console.tables([render.sample_table(str(out), counts)])
 
 
@@ -525,6 +569,12 @@ def _console(quiet: bool) -> Console:
     from kolektor_cli.console import Console
 
     return Console(quiet=quiet)
+
+
+def _recognise(path: Path) -> Release:
+    """Tell by a source's names which release it is, and so what is done with it by default."""
+    with api.open_source(path) as source:
+        return api.recognise(source)
 
 
 @contextmanager
@@ -564,8 +614,8 @@ def _maybe_scanned(
         yield source, scan
 
 
-def _make_fit(fit: FitName | None, size: str | None, seed: int | None) -> Fit:
-    return api.make_fit(fit or "stretch", _parse_size(size), default=DEFAULT_SIZE, seed=seed or 0)
+def _make_fit(fit: FitName | None, size: str | None, seed: int | None, release: Release) -> Fit:
+    return api.make_fit(fit or "stretch", _parse_size(size), default=release.size, seed=seed or 0)
 
 
 def _given(**options: object) -> dict[str, object]:
@@ -575,7 +625,7 @@ def _given(**options: object) -> dict[str, object]:
 
 
 def _refuse_protocol_options(
-    ctx: typer.Context, options: dict[str, object], fit: FitName | None
+    protocol: str | None, options: dict[str, object], fit: FitName | None
 ) -> None:
     """Refuse options that a split file makes meaningless.
 
@@ -583,8 +633,7 @@ def _refuse_protocol_options(
     """
     meant = {"fold", "seed"} if fit == "square" else {"fold"}
     given = [name for name in options if name not in meant]
-    source = ctx.get_parameter_source("protocol")
-    if source is not None and source.name == "COMMANDLINE":
+    if protocol is not None:
         given.append("protocol")
     if given:
         option = "--" + given[0].replace("_", "-")

@@ -16,13 +16,21 @@ def deviations(
     `present` names everything found, usable or not. What holds for every file (a synthetic
     dataset, a resized copy, another annotation) is one finding; else each file has its own.
     """
-    if not any(name in release.samples for name in present):
+    if not release.names.intersection(present):
         message = f"no sample is named like one of {release.name}'s; taken as another dataset"
         return [Finding("warning", "unknown-release", "", message)]
-    return [*_missing(release, present), *_extra(release, present), *_changed(release, samples)]
+    return [
+        *_missing(release, present),
+        *_extra(release, present),
+        *_changed(release, samples),
+        *_miscounted(release, samples),
+    ]
 
 
 def _missing(release: Release, present: Collection[str]) -> Iterator[Finding]:
+    if release.splits:
+        yield from _missing_images(release, present)
+        return
     found_items = {name.rpartition("/")[0] for name in present}
     missing = sorted(release.items - found_items, key=natural_key)
     if len(missing) > len(release.items) / 2:
@@ -33,16 +41,30 @@ def _missing(release: Release, present: Collection[str]) -> Iterator[Finding]:
         for item in missing:
             message = f"is an item of {release.name}; not here"
             yield Finding("warning", "missing-item", item, message)
-    for name in sorted(release.samples.keys() - set(present), key=natural_key):
+    for name in sorted(release.names - set(present), key=natural_key):
         if name.rpartition("/")[0] in found_items:
             yield Finding("warning", "missing-part", name, f"is in {release.name}; not here")
+
+
+def _missing_images(release: Release, present: Collection[str]) -> Iterator[Finding]:
+    """Find what lacks in each half of an official split, in which each image is an item."""
+    for split in sorted(release.splits):
+        names = {name for name in release.names if name.startswith(f"{split}/")}
+        missing = sorted(names.difference(present), key=natural_key)
+        if len(missing) > len(names) / 2:
+            message = f"{len(missing)} of {release.name}'s {len(names)} images are not here"
+            yield Finding("warning", "missing-item", split, message)
+        else:
+            for name in missing:
+                message = f"is an image of {release.name}; not here"
+                yield Finding("warning", "missing-item", name, message)
 
 
 def _extra(release: Release, present: Collection[str]) -> Iterator[Finding]:
     extra_items = {name.rpartition("/")[0] for name in present} - release.items
     for item in sorted(extra_items, key=natural_key):
         yield Finding("warning", "extra-item", item, f"is no item of {release.name}")
-    for name in sorted(set(present) - release.samples.keys(), key=natural_key):
+    for name in sorted(set(present) - release.names, key=natural_key):
         if name.rpartition("/")[0] not in extra_items:
             yield Finding("warning", "extra-part", name, f"is not in {release.name}")
 
@@ -62,13 +84,27 @@ def _changed(release: Release, samples: Sequence[Sample]) -> Iterator[Finding]:
     masks = [
         Finding("warning", "changed-mask", sample.mask, _mask_message(sample, official))
         for sample, official in known
-        if sample.mask_sha256 != official.mask_sha256
+        if release.knows_masks and sample.mask_sha256 != official.mask_sha256
     ]
     if not known:
         return
     yield from sizes if len(sizes) < len(known) else [_ALL_SIZES]
     yield from images if len(images) < len(known) else [_ALL_IMAGES]
     yield from masks if len(masks) < len(known) else [_ALL_MASKS]
+
+
+def _miscounted(release: Release, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Find halves of an official split that are whole and have another number of defective images.
+
+    Which images are defective is told by their masks alone, so a number is all there is to compare.
+    """
+    for split, official in release.splits.items():
+        names = {name for name in release.names if name.startswith(f"{split}/")}
+        here = [sample for sample in samples if sample.name in names]
+        defective = sum(sample.label == "defective" for sample in here)
+        if len(here) == len(names) and defective != official:
+            message = f"has {defective} defective images, officially {official}"
+            yield Finding("warning", "defective-count", split, message)
 
 
 def _size_message(sample: Sample, official: OfficialSample) -> str:

@@ -6,32 +6,40 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kolektor_cli import duplicates, images
 from kolektor_cli.duplicates import Thumbnail
 from kolektor_cli.errors import ImageError, SourceError
+from kolektor_cli.images import Pixels
 from kolektor_cli.pairing import Candidate, pairing_problem
-from kolektor_cli.records import Finding, Sample
+from kolektor_cli.records import Finding, Sample, Size
+from kolektor_cli.releases import Release
 from kolektor_cli.source import Source
 
 MAX_MASK_VALUES = 4
 """The most gray values a mask may have. A mask is drawn with a palette of few colours (the real
 ones use two, in one file three); a photograph, or a mask saved as JPEG, has dozens."""
 
-MAX_DEFECT_SHARE = 0.5
-"""The largest share of an image that a mask may mark; more means that it is inverted. The largest
-real defect covers 1 %."""
+LARGE_DEFECT_SHARE = 0.5
+"""The share of an image from which a defect is told of. The largest defect of KolektorSDD covers
+1 % of its image, so there a mask that marks more than this is inverted (`Release.largest_defect`);
+how large those of KolektorSDD2 are was not measured here."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What became of one candidate: a sample, or findings that say why it is none."""
+    """What became of one candidate: a sample, or findings that say why it is none.
+
+    `boxes` tells whether all that the mask marks are filled boxes, with sides along the axes.
+    """
 
     name: str
     sample: Sample | None
     findings: tuple[Finding, ...] = ()
     thumbnail: Thumbnail | None = None
+    boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,18 +54,26 @@ class _ImageFacts:
 
 @dataclass(frozen=True)
 class _MaskFacts:
-    """Size in pixels, number of marked pixels and the gray values of one mask."""
+    """Size in pixels, number of marked pixels, gray values and the kind of marks of one mask."""
 
     width: int
     height: int
     defect_pixels: int
     values: tuple[int, ...]
+    boxes: bool
+
+    @property
+    def share(self) -> float:
+        """The share of the image that is marked."""
+        return self.defect_pixels / (self.width * self.height)
 
 
-def examine(source: Source, candidates: Mapping[str, Candidate], name: str) -> Examined:
+def examine(
+    source: Source, release: Release, candidates: Mapping[str, Candidate], name: str
+) -> Examined:
     """Make a sample of a candidate, or say why it is none."""
     files = candidates[name]
-    problem = pairing_problem(name, files)
+    problem = pairing_problem(name, files, release)
     if problem:
         return Examined(name, None, (problem,))
     [image], [mask] = files.images, files.masks
@@ -72,7 +88,8 @@ def examine(source: Source, candidates: Mapping[str, Candidate], name: str) -> E
         findings.append(_unreadable(mask, error))
     if findings:
         return Examined(name, None, tuple(findings))
-    findings = list(_mask_findings(mask, facts, (seen.width, seen.height)))
+    size = (seen.width, seen.height)
+    findings = list(_mask_findings(mask, facts, size, release.largest_defect))
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
     sample = Sample(
@@ -86,8 +103,9 @@ def examine(source: Source, candidates: Mapping[str, Candidate], name: str) -> E
         defect_pixels=facts.defect_pixels,
         image_sha256=seen.sha256,
         mask_sha256=mask_sha256,
+        official_split=files.official_split,
     )
-    return Examined(name, sample, tuple(findings), seen.thumbnail)
+    return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes)
 
 
 def _read_image(source: Source, name: str) -> _ImageFacts:
@@ -107,8 +125,19 @@ def _read_mask(source: Source, name: str) -> tuple[str, _MaskFacts]:
         height=mask.shape[0],
         defect_pixels=int(np.count_nonzero(mask)),
         values=images.gray_values(mask),
+        boxes=_is_boxes(mask),
     )
     return hashlib.sha256(data).hexdigest(), facts
+
+
+def _is_boxes(mask: Pixels) -> bool:
+    """Tell whether every connected part of a mask, height x width, fills the box around it."""
+    if not mask.any():
+        return False
+    marked = (mask > 0).astype(np.uint8)
+    parts = cv2.connectedComponentsWithStats(marked)[2][1:]
+    boxes = parts[:, cv2.CC_STAT_WIDTH] * parts[:, cv2.CC_STAT_HEIGHT]
+    return bool(np.array_equal(boxes, parts[:, cv2.CC_STAT_AREA]))
 
 
 def _unreadable(name: str, error: Exception) -> Finding:
@@ -116,7 +145,9 @@ def _unreadable(name: str, error: Exception) -> Finding:
     return Finding("error", "unreadable", name, message)
 
 
-def _mask_findings(name: str, facts: _MaskFacts, image_size: tuple[int, int]) -> Iterator[Finding]:
+def _mask_findings(
+    name: str, facts: _MaskFacts, image_size: Size, largest: float
+) -> Iterator[Finding]:
     if (facts.width, facts.height) != image_size:
         message = (
             f"is {facts.width}x{facts.height} pixels, its image "
@@ -126,10 +157,12 @@ def _mask_findings(name: str, facts: _MaskFacts, image_size: tuple[int, int]) ->
     if len(facts.values) > MAX_MASK_VALUES:
         message = f"has {len(facts.values)} gray values: a picture or a lossy copy, not a mask"
         yield Finding("error", "not-a-mask", name, message)
-    elif facts.defect_pixels > MAX_DEFECT_SHARE * facts.width * facts.height:
-        share = facts.defect_pixels / (facts.width * facts.height)
-        message = f"marks {share:.0%} of the image: inverted, or not a mask"
+    elif facts.share > largest:
+        message = f"marks {facts.share:.0%} of the image: inverted, or not a mask"
         yield Finding("error", "not-a-mask", name, message)
+    elif facts.share > LARGE_DEFECT_SHARE:
+        message = f"marks {facts.share:.0%} of the image: look whether it is inverted"
+        yield Finding("warning", "large-defect", name, message)
     elif not set(facts.values) <= {0, 255}:
         values = ", ".join(map(str, facts.values))
         message = f"has the gray values {values}; every non-zero pixel counts as defect"

@@ -9,6 +9,9 @@ from typing import Literal, TypeAlias
 
 Label: TypeAlias = Literal["good", "defective"]
 SplitName: TypeAlias = Literal["train", "val", "test", "unused"]
+OfficialSplit: TypeAlias = Literal["train", "test"]
+TrainDefects: TypeAlias = Literal["unused", "test"]
+SampleLayout: TypeAlias = Literal["kolektorsdd", "boxes", "kolektorsdd2"]
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Role: TypeAlias = Literal["image", "mask"]
 Color: TypeAlias = Literal["rgb", "gray"]
@@ -55,10 +58,11 @@ class Finding:
 class Sample:
     """One image of the source with its mask.
 
-    `name` is ``item/part``; `group` names the physical item, which items that share a picture are
-    one of; `image` and `mask` are the names of the two files in the source;
-    sizes are in pixels; `defect_pixels` counts the mask's non-zero pixels; the hashes are SHA-256
-    of the two files' bytes, in hexadecimal.
+    `name` is ``item/part``, or ``train/number`` and ``test/number`` where the release itself splits
+    its images (`official_split`; None elsewhere), each of which is an item then; `group` names the
+    physical item, which items that share a picture are one of; `image` and `mask` are the names of
+    the two files in the source; sizes are in pixels; `defect_pixels` counts the mask's non-zero
+    pixels; the hashes are SHA-256 of the two files' bytes, in hexadecimal.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Sample:
     defect_pixels: int
     image_sha256: str
     mask_sha256: str
+    official_split: OfficialSplit | None = None
 
     @property
     def label(self) -> Label:
@@ -108,7 +113,7 @@ class Scan:
     Candidates that are no usable sample are in `left_out`, with the code of the finding that says
     why.
     `official_images` and `official_masks` count the files that are, byte for byte, those of the
-    official release.
+    official release; None where these are not known.
     """
 
     release: str
@@ -117,8 +122,8 @@ class Scan:
     findings: tuple[Finding, ...]
     duplicates: tuple[Duplicate, ...]
     distinct: int
-    official_images: int
-    official_masks: int
+    official_images: int | None
+    official_masks: int | None
 
     @property
     def errors(self) -> tuple[Finding, ...]:

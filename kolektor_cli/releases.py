@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 
-from kolektor_cli.records import Sample, natural_key
+from kolektor_cli.records import OfficialSplit, Sample, Size, natural_key
 
 VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
     frozenset(f"kos{number}" for number in fold.split())
@@ -24,6 +24,16 @@ VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
     )
 )
 """The test items of the authors' three folds, from their file ``KSDD_split_33_33.pyb``."""
+
+KOLEKTORSDD2_NUMBERS: Mapping[OfficialSplit, range] = {
+    "train": range(10000, 12331),
+    "test": range(20000, 21004),
+}
+"""The numbers of KolektorSDD2's images, 2331 and 1004, from the authors' file
+``KSDD2_split_246.pyb``."""
+
+KOLEKTORSDD2_DEFECTIVE: Mapping[OfficialSplit, int] = {"train": 246, "test": 110}
+"""How many of KolektorSDD2's images are defective, as its authors say; which, is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +50,36 @@ class OfficialSample:
 
 @dataclass(frozen=True)
 class Release:
-    """One official release; `samples` is keyed by the sample's name."""
+    """One official release: its structure, what is known of its files, and how it is converted.
+
+    `names` are those of all its samples. `samples` holds what is known of their files, by name, and
+    is empty where nothing is; the facts on masks in it only count if `knows_masks`. `splits` names
+    the folders of the official split, each with its number of defective images, and is empty where
+    samples lie in item folders. A mask is named
+    as its image with `mask_ending` behind. `category`, `size` (width, height in pixels) and
+    `protocol` are what a conversion takes unless told otherwise. `largest_defect` is the share of
+    an image from which a mask is taken for one that is inverted. `knows_near` tells whether it was
+    measured that other pictures are told apart from those that were taken again.
+    """
 
     name: str
-    samples: Mapping[str, OfficialSample]
+    names: frozenset[str]
+    samples: Mapping[str, OfficialSample] = field(default_factory=dict)
+    knows_masks: bool = True
+    splits: Mapping[OfficialSplit, int] = field(default_factory=dict)
+    mask_ending: str = "_label"
+    image_suffix: str = ".jpg"
+    mask_suffix: str = ".bmp"
+    category: str = "metal"
+    size: Size = (500, 1240)
+    protocol: str = "balanced"
+    largest_defect: float = 0.5
+    knows_near: bool = True
 
     @cached_property
     def items(self) -> frozenset[str]:
-        """The names of the release's items."""
-        return frozenset(name.rpartition("/")[0] for name in self.samples)
+        """The names of the release's folders: its items, or the halves of the official split."""
+        return frozenset(name.rpartition("/")[0] for name in self.names)
 
     def samples_of(self, item: str) -> list[OfficialSample]:
         """Return the samples of one item, in natural order."""
@@ -67,7 +98,7 @@ class Release:
 
     @cached_property
     def _by_folded_name(self) -> dict[str, str]:
-        return {name.casefold(): name for name in (*self.items, *self.samples)}
+        return {name.casefold(): name for name in (*self.items, *self.names)}
 
     def official_name(self, name: str) -> str:
         """Return the release's spelling of an item's or sample's name, else the name as it is."""
@@ -90,4 +121,37 @@ def kolektorsdd() -> Release:
             )
             for row in csv.DictReader(lines)
         ]
-    return Release("KolektorSDD", {sample.name: sample for sample in samples})
+    by_name = {sample.name: sample for sample in samples}
+    return Release("KolektorSDD", frozenset(by_name), by_name)
+
+
+@cache
+def kolektorsdd_boxes() -> Release:
+    """Return KolektorSDD-boxes: the images of KolektorSDD, with filled boxes as masks."""
+    return replace(kolektorsdd(), name="KolektorSDD-boxes", knows_masks=False)
+
+
+@cache
+def kolektorsdd2() -> Release:
+    """Return KolektorSDD2: 2331 images to train on and 1004 to test, of files not known here.
+
+    Nobody has measured its largest defect here, so half of an image is not too much to be one; but
+    a mask that marks nine tenths is not believed: those of good images, if inverted, mark all.
+    """
+    return Release(
+        name="KolektorSDD2",
+        names=frozenset(
+            f"{split}/{number}"
+            for split, numbers in KOLEKTORSDD2_NUMBERS.items()
+            for number in numbers
+        ),
+        splits=KOLEKTORSDD2_DEFECTIVE,
+        mask_ending="_GT",
+        image_suffix=".png",
+        mask_suffix=".png",
+        category="kolektorsdd2",
+        size=(230, 630),
+        protocol="official",
+        largest_defect=0.9,
+        knows_near=False,
+    )

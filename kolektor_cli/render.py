@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from statistics import median
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from kolektor_cli.records import (
     DUPLICATE_KINDS,
@@ -17,6 +18,7 @@ from kolektor_cli.records import (
     Finding,
     Fit,
     Leak,
+    OfficialSplit,
     Plan,
     Preview,
     Report,
@@ -40,25 +42,12 @@ class Table:
 
 
 def scan_tables(scan: Scan) -> list[Table]:
-    """Make tables of a scan: its items, and the whole."""
+    """Make tables of a scan: its items, or the halves of its official split, and the whole."""
+    if _is_split(scan):
+        parts = Table("Splits", *_rows_of("split", _splits(scan), scan))
+        return [parts, _whole_table(scan), *_pictures_table(scan)]
     items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
-    whole = _item_facts("all", scan.samples)
-    columns = ("item", "samples", "good", "defective", "width", "height", "defect pixels")
-    facts = [
-        ("release", scan.release),
-        ("items", str(len(items))),
-        ("samples", str(len(scan.samples))),
-        ("left out", str(len(scan.left_out))),
-        ("official image files", f"{scan.official_images} of {len(scan.samples)}"),
-        ("official mask files", f"{scan.official_masks} of {len(scan.samples)}"),
-        ("defect pixels", _defect_range(scan.samples)),
-        ("distinct pictures", str(scan.distinct)),
-        ("physical items", str(len(_groups(scan)))),
-    ]
-    tables = [
-        Table("Items", columns, tuple(map(_item_row, items)), _item_row(whole)),
-        Table("Dataset", ("what", "value"), tuple(facts)),
-    ]
+    tables = [Table("Items", *_rows_of("item", items, scan)), _whole_table(scan)]
     shared = [group for group in _groups(scan) if len(group["items"]) > 1]
     if shared:
         rows = tuple((" ".join(g["items"]), *(g[kind] for kind in DUPLICATE_KINDS)) for g in shared)
@@ -67,6 +56,64 @@ def scan_tables(scan: Scan) -> list[Table]:
 
 
 _KIND_TITLES = ("same file", "same pixels", "taken again")
+
+Rows: TypeAlias = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[Cell, ...]]
+"""Columns, rows and total of a table."""
+
+
+def _rows_of(kind: str, parts: Iterable[JsonObject], scan: Scan) -> Rows:
+    columns = (kind, "samples", "good", "defective", "width", "height", "defect pixels")
+    return columns, tuple(map(_part_row, parts)), _part_row(_item_facts("all", scan.samples))
+
+
+def _whole_table(scan: Scan) -> Table:
+    """Make a table of what holds for the whole source, as far as it is known of its release."""
+    samples = len(scan.samples)
+    facts: list[tuple[Cell, ...] | None] = [
+        ("release", scan.release),
+        None if _is_split(scan) else ("items", str(len(list(_by_item(scan.samples))))),
+        ("samples", str(samples)),
+        ("left out", str(len(scan.left_out))),
+        _official("image", scan.official_images, samples),
+        _official("mask", scan.official_masks, samples),
+        ("defect pixels", _defect_range(scan.samples)),
+        ("distinct pictures", str(scan.distinct)),
+        None if _is_split(scan) else ("physical items", str(len(_groups(scan)))),
+    ]
+    return Table("Dataset", ("what", "value"), tuple(fact for fact in facts if fact))
+
+
+def _official(kind: str, count: int | None, samples: int) -> tuple[Cell, ...] | None:
+    return None if count is None else (f"official {kind} files", f"{count} of {samples}")
+
+
+def _pictures_table(scan: Scan) -> list[Table]:
+    """Count the pairs that are the same picture, by the halves of the official split."""
+    split_of = {sample.name: sample.official_split or "" for sample in scan.samples}
+    pairs = Counter(
+        (" and ".join(sorted({split_of[pair.first], split_of[pair.second]})), pair.kind)
+        for pair in scan.duplicates
+    )
+    places = sorted({place for place, _ in pairs})
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (place, *(pairs[place, kind] for kind in DUPLICATE_KINDS)) for place in places
+    )
+    title = "Pairs that are the same picture"
+    return [Table(title, ("in", *_KIND_TITLES), rows)] if rows else []
+
+
+def _is_split(scan: Scan) -> bool:
+    return any(sample.official_split for sample in scan.samples)
+
+
+def _splits(scan: Scan) -> list[JsonObject]:
+    """Count the samples in each half of the official split; none if there is no such split."""
+    found = []
+    for split in get_args(OfficialSplit):
+        samples = [sample for sample in scan.samples if sample.official_split == split]
+        if samples:
+            found.append(_part_facts("split", split, samples))
+    return found
 
 
 def _groups(scan: Scan) -> list[JsonObject]:
@@ -90,12 +137,16 @@ def _by_item(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
 
 
 def _item_facts(item: str, samples: Sequence[Sample]) -> JsonObject:
-    """Count one item's samples; sizes are [smallest, largest] in pixels, empty without samples."""
+    return _part_facts("item", item, samples)
+
+
+def _part_facts(kind: str, name: str, samples: Sequence[Sample]) -> JsonObject:
+    """Count a part's samples; sizes are [smallest, largest] in pixels, empty without samples."""
     widths = [sample.width for sample in samples]
     heights = [sample.height for sample in samples]
     defective = sum(sample.label == "defective" for sample in samples)
     return {
-        "item": item,
+        kind: name,
         "samples": len(samples),
         "good": len(samples) - defective,
         "defective": defective,
@@ -105,16 +156,9 @@ def _item_facts(item: str, samples: Sequence[Sample]) -> JsonObject:
     }
 
 
-def _item_row(facts: JsonObject) -> tuple[Cell, ...]:
-    return (
-        facts["item"],
-        facts["samples"],
-        facts["good"],
-        facts["defective"],
-        _range(facts["width"]),
-        _range(facts["height"]),
-        facts["defect_pixels"],
-    )
+def _part_row(facts: JsonObject) -> tuple[Cell, ...]:
+    name, samples, good, defective, width, height, defect_pixels = facts.values()
+    return name, samples, good, defective, _range(width), _range(height), defect_pixels
 
 
 def _range(ends: Sequence[int]) -> str:
@@ -150,6 +194,7 @@ def scan_json(scan: Scan) -> JsonObject:
         "defect_pixels": {"min": min(pixels), "median": median(pixels), "max": max(pixels)}
         if pixels
         else None,
+        "splits": _splits(scan),
         "items": items,
         "groups": _groups(scan),
         "duplicates": [asdict(pair) for pair in scan.duplicates],
@@ -178,6 +223,7 @@ SCAN_COLUMNS = (
     "mask",
     "image_sha256",
     "mask_sha256",
+    "official_split",
     "problem",
 )
 
@@ -187,9 +233,11 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
     yield SCAN_COLUMNS
     for sample in scan.samples:
         facts = {**sample_json(sample), "problem": ""}
+        facts["official_split"] = sample.official_split or ""
         yield tuple(facts[column] for column in SCAN_COLUMNS)
     for name, problem in scan.left_out.items():
-        facts = {"sample": name, "item": name.rpartition("/")[0], "problem": problem}
+        folder, _, part = name.rpartition("/")
+        facts = {"sample": name, "item": part if _is_split(scan) else folder, "problem": problem}
         yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
-
-import numpy as np
 
 from kolektor_cli import images
 from kolektor_cli.deviations import deviations
 from kolektor_cli.duplicates import Thumbnail, connected, similar_pairs
 from kolektor_cli.errors import SourceError
-from kolektor_cli.examine import examine
-from kolektor_cli.pairing import find_candidates
+from kolektor_cli.examine import Examined, examine
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.recognition import find_candidates
 from kolektor_cli.records import (
     Duplicate,
     DuplicateKind,
@@ -26,7 +24,7 @@ from kolektor_cli.records import (
     Severity,
     natural_key,
 )
-from kolektor_cli.releases import Release, kolektorsdd
+from kolektor_cli.releases import Release, kolektorsdd_boxes
 from kolektor_cli.source import Source
 
 
@@ -41,12 +39,12 @@ def scan_source(
     Raises
     ------
     SourceError
-        The source holds no sample in a layout that is known, or an item in two places.
+        The source holds no sample in a layout that is known, or in two, or an item in two places.
     """
-    release = kolektorsdd()
-    candidates, findings = find_candidates(source, release)
+    release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examined = parallel_map(partial(examine, source, candidates), ordered, jobs, progress)
+    examined = parallel_map(partial(examine, source, release, candidates), ordered, jobs, progress)
+    release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     findings += [finding for result in examined for finding in result.findings]
     left_out = {r.name: r.findings[0].code for r in examined if not r.sample}
     seen = [(r.sample, r.thumbnail) for r in examined if r.sample and r.thumbnail is not None]
@@ -55,23 +53,36 @@ def scan_source(
     repeats = _repeated_parts([sample for sample, _ in seen], release)
     seen = [(sample, thumbnail) for sample, thumbnail in seen if sample.name not in repeats]
     pairs = _find_duplicates(source, seen)
-    contradictions = _contradictions(pairs)
-    findings += [*repeats.values(), *contradictions.values(), *_differing_masks(pairs)]
+    contradictions = _contradictions(pairs, release)
+    findings += [*repeats.values(), *contradictions.values()]
+    findings += [*_doubts(pairs, contradictions), *_differing_masks(pairs)]
     left_out |= {name: finding.code for name, finding in (repeats | contradictions).items()}
 
     samples = _grouped([sample for sample, _ in seen if sample.name not in contradictions], pairs)
     duplicates = [pair for a, b, pair in pairs if not {a.name, b.name} & contradictions.keys()]
     pictures = connected((s.name for s in samples), ((d.first, d.second) for d in duplicates))
+    known = release.samples
     return Scan(
-        release=release.name if release.samples.keys() & candidates.keys() else "unknown",
+        release=release.name if release.names & candidates.keys() else "unknown",
         samples=samples,
         left_out=left_out,
         findings=tuple(sorted(findings, key=_finding_key)),
         duplicates=tuple(duplicates),
         distinct=len(set(pictures.values())),
-        official_images=sum(release.has_image(sample) for sample in samples),
-        official_masks=sum(release.has_mask(sample) for sample in samples),
+        official_images=sum(map(release.has_image, samples)) if known else None,
+        official_masks=sum(map(release.has_mask, samples))
+        if known and release.knows_masks
+        else None,
     )
+
+
+def _is_of_boxes(release: Release, examined: Iterable[Examined]) -> bool:
+    """Tell whether samples named like KolektorSDD's are its boxes, by most of their masks.
+
+    Two boxes that overlap are no box; of KolektorSDD's own 52 masks none is one.
+    """
+    boxes = [r.boxes for r in examined if r.sample and r.sample.defect_pixels]
+    return not release.splits and 2 * sum(boxes) > len(boxes)
 
 
 def _finding_key(finding: Finding) -> tuple[object, ...]:
@@ -80,20 +91,24 @@ def _finding_key(finding: Finding) -> tuple[object, ...]:
 
 
 def _repeated_parts(samples: Iterable[Sample], release: Release) -> dict[str, Finding]:
-    """Find parts that the release does not have and whose image file is another one's of the item.
+    """Find samples that the release does not have and whose image file is another one's beside it.
 
-    The parts are named to be left out: counted, they would be one sample twice.
+    They are named to be left out: counted, they would be one sample twice.
     """
     samples = list(samples)
-    official = {(s.item, s.image_sha256): s for s in samples if s.name in release.samples}
+    official = {(_folder(s), s.image_sha256): s for s in samples if s.name in release.names}
     repeats = {}
     for sample in samples:
-        original = official.get((sample.item, sample.image_sha256))
-        if original and sample.name not in release.samples:
+        original = official.get((_folder(sample), sample.image_sha256))
+        if original and sample.name not in release.names:
             same = "" if sample.mask_sha256 == original.mask_sha256 else ", with another mask"
             message = f"repeats {original.image}, byte for byte{same}; left out"
             repeats[sample.name] = Finding("warning", "repeated-part", sample.image, message)
     return repeats
+
+
+def _folder(sample: Sample) -> str:
+    return sample.name.rpartition("/")[0]
 
 
 Pair = tuple[Sample, Sample, Duplicate]
@@ -107,34 +122,47 @@ def _find_duplicates(source: Source, seen: Sequence[tuple[Sample, Thumbnail]]) -
         same_file[sample.image_sha256].append(index)
     # Images without detail correlate with nothing, not even with themselves.
     indices |= {pair for same in same_file.values() for pair in combinations(same, 2)}
+    pixels = cache(partial(_pixels_sha256, source))
     pairs = []
     for i, j in sorted(indices):
         first, second = seen[i][0], seen[j][0]
-        pair = Duplicate(first.name, second.name, _kind(source, first, second))
+        pair = Duplicate(first.name, second.name, _kind(first, second, pixels))
         pairs.append((first, second, pair))
     return pairs
 
 
-def _kind(source: Source, first: Sample, second: Sample) -> DuplicateKind:
+def _kind(first: Sample, second: Sample, pixels: Callable[[str], str]) -> DuplicateKind:
     if first.image_sha256 == second.image_sha256:
         return "file"
     if (first.width, first.height) != (second.width, second.height):
         return "near"
-    pixels, others = (
-        images.decode_image(source.read(name), name) for name in (first.image, second.image)
-    )
-    return "pixels" if np.array_equal(pixels, others) else "near"
+    return "pixels" if pixels(first.image) == pixels(second.image) else "near"
 
 
-def _contradictions(pairs: Iterable[Pair]) -> dict[str, Finding]:
-    """Find samples that are the same picture, once good and once defective."""
+def _pixels_sha256(source: Source, name: str) -> str:
+    return images.pixels_sha256(images.decode_image(source.read(name), name))
+
+
+def _contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:
+    """Find samples that are the same picture, once good and once defective.
+
+    Pictures that are only alike do not count where the release's are not known to differ enough.
+    """
     found = {}
-    for first, second, _ in pairs:
-        if first.label != second.label:
+    for first, second, pair in pairs:
+        if first.label != second.label and (pair.kind != "near" or release.knows_near):
             for sample, other in ((first, second), (second, first)):
                 message = f"is {sample.label}; the same picture {other.image} is {other.label}"
                 found[sample.name] = Finding("error", "duplicate-label", sample.image, message)
     return found
+
+
+def _doubts(pairs: Iterable[Pair], told: Collection[str]) -> Iterator[Finding]:
+    """Find pictures that are alike, once good and once defective, and that are both used."""
+    for first, second, _ in pairs:
+        if first.label != second.label and not {first.name, second.name} & set(told):
+            message = f"is {first.label}; {second.image} looks the same and is {second.label}"
+            yield Finding("warning", "duplicate-label", first.image, message)
 
 
 def _differing_masks(pairs: Iterable[Pair]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -140,7 +141,8 @@ class ZipSource(Source):
             raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise SourceError(_not_a_zip(path)) from error
-        entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
+        listed = self._archive.infolist()
+        entries = [entry for entry in listed if not _entry_name(entry).endswith("/")]
         self._entries = {_entry_name(entry): entry for entry in entries}
         self.names = tuple(sorted(self._entries))
         try:
@@ -181,13 +183,16 @@ class ZipSource(Source):
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:
-    """Return an entry's name; some packers write UTF-8 and do not set the flag that says so."""
-    if entry.flag_bits & _UTF8_FLAG:
-        return entry.filename
-    try:
-        return entry.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return entry.filename
+    """Return an entry's name.
+
+    Some packers write UTF-8 and do not set the flag that says so; some, under Windows, write
+    backslashes where slashes must stand.
+    """
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_FLAG:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def _not_a_zip(path: Path) -> str:

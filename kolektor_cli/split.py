@@ -10,12 +10,22 @@ import hashlib
 import inspect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 
 from kolektor_cli.duplicates import connected
 from kolektor_cli.errors import UsageError
-from kolektor_cli.records import Duplicate, Label, Leak, Sample, Split, SplitName, natural_key
+from kolektor_cli.records import (
+    Duplicate,
+    Label,
+    Leak,
+    Sample,
+    Split,
+    SplitName,
+    TrainDefects,
+    natural_key,
+)
 from kolektor_cli.releases import VICOS_TEST_ITEMS
 
 
@@ -186,6 +196,10 @@ def vicos(
     """
     if not 0 <= fold < len(VICOS_TEST_ITEMS):
         raise UsageError(f"there is no fold {fold}: the authors published the folds 0, 1 and 2")
+    if any(sample.official_split for sample in samples):
+        raise UsageError(
+            "the protocol vicos is of KolektorSDD's items; for KolektorSDD2 choose official"
+        )
     strangers = {s.item for s in samples} - frozenset().union(*VICOS_TEST_ITEMS)
     if strangers:
         raise UsageError(
@@ -219,11 +233,12 @@ def grouped(
 ) -> Split:
     """Put whole physical items in K folds, test one of them, train on the good of the others.
 
-    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks. Groups
-    are dealt out by falling number of defective samples, then of samples, then in seeded order,
-    each to the fold that has the fewest defective, then the fewest samples. So the folds' numbers
-    of defective samples differ by no more than the largest group has. The defective samples of the
-    training folds are unused.
+    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks; in
+    KolektorSDD2 each image is an item. Groups are dealt out by falling number of defective samples,
+    then of samples, then in seeded order, each to the fold that has the fewest defective, then the
+    fewest samples; those without a defective one to the fold with the fewest samples. So the folds'
+    numbers of defective samples differ by no more than the largest group has. The defective samples
+    of the training folds are unused.
 
     Raises
     ------
@@ -246,14 +261,18 @@ def grouped(
 def _deal(groups: Mapping[str, Sequence[Sample]], folds: int, seed: int) -> list[list[str]]:
     """Deal groups out to folds of about as many defective samples, and about as many at all."""
 
-    def load(names: Iterable[str]) -> tuple[int, int]:
-        members = [sample for name in names for sample in groups[name]]
-        return sum(sample.label == "defective" for sample in members), len(members)
+    def size(name: str) -> tuple[int, int]:
+        return sum(sample.label == "defective" for sample in groups[name]), len(groups[name])
 
     dealt: list[list[str]] = [[] for _ in range(folds)]
-    order = seeded_order(groups, seed)
-    for name in sorted(order, key=lambda name: load([name]), reverse=True):
-        min(dealt, key=load).append(name)
+    loads = [(0, 0)] * folds
+    for name in sorted(seeded_order(groups, seed), key=size, reverse=True):
+        defective, samples = size(name)
+        # The good ones must not all make up for one defective that a fold lacks.
+        keys = [load if defective else load[1:] for load in loads]
+        place = keys.index(min(keys))
+        dealt[place].append(name)
+        loads[place] = (loads[place][0] + defective, loads[place][1] + samples)
     return dealt
 
 
@@ -285,11 +304,44 @@ def anomalib(
     return Split("anomalib", {}, assigned)
 
 
+def official(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the folders do not depend on them)
+    *,
+    train_defects: TrainDefects = "unused",
+) -> Split:
+    """Split as KolektorSDD2's folders do: train on the good images of train, test those of test.
+
+    The defective images of the folder train are unused, or tested with `train_defects` ``test``.
+
+    On KolektorSDD2: 2085 train, 894 good and 110 defective test, 246 unused.
+
+    Raises
+    ------
+    UsageError
+        The samples lie in no such folders, or `train_defects` is neither of the two.
+    """
+    if train_defects not in get_args(TrainDefects):
+        raise UsageError(f"defective training images go to unused or test, not {train_defects!r}")
+    assigned: dict[str, SplitName] = {}
+    for sample in samples:
+        if sample.official_split is None:
+            raise UsageError(
+                "the protocol official is of KolektorSDD2's folders train and test; choose "
+                "another, as balanced, or vicos for the folds of KolektorSDD's authors"
+            )
+        trains = sample.official_split == "train"
+        unfit = trains and sample.label == "defective"
+        assigned[sample.name] = train_defects if unfit else sample.official_split
+    return Split("official", {"train_defects": train_defects}, assigned)
+
+
 PROTOCOLS: Mapping[str, Callable[..., Split]] = {
     "balanced": balanced,
     "vicos": vicos,
     "grouped": grouped,
     "anomalib": anomalib,
+    "official": official,
 }
 """The protocols by name; `Split.parameters` are the options that give the same split again."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from kolektor_cli.errors import SplitFileError
@@ -27,19 +27,20 @@ def split_rows(split: Split, samples: Sequence[Sample]) -> Iterator[tuple[str, .
 def read_split(
     data: bytes, samples: Sequence[Sample], name: str, *, fold: int | None = None
 ) -> Split:
-    """Read a split file: CSV, or a pickle of the authors', of which `fold` chooses a fold.
+    """Read a split file: CSV, or a pickle of the authors', of which `fold` may choose a fold.
 
     `name` is how error messages call the file. A CSV file must give every sample of `samples` a
     place, and no other; columns may come in any order, rows too, and unknown columns are ignored.
-    For pickles see `read_pickled_folds`: the items of the chosen test list are tested, the good
-    samples of all others train.
+    For pickles see `read_pickled_folds` and `read_pickled_numbers`. Of KolektorSDD's folds the
+    items of the chosen test list are tested, the good samples of all others train. Of
+    KolektorSDD2's two lists the numbers of the second are tested, the good ones of the first train.
 
     Raises
     ------
     SplitFileError
         The file is not UTF-8, its header lacks a column, a sample is unknown, repeated or missing,
         a split is no split's name, a label is not the sample's, or a defective sample is to be
-        trained on.
+        trained on; or a pickle is of another release than the samples, see there.
     """
     if data.startswith(_PICKLE_START):
         return _split_by_pickle(data, samples, name, fold)
@@ -145,17 +146,46 @@ def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
     SplitFileError
         The pickle is damaged, asks for anything but plain values, or is of another form.
     """
-    try:
-        content = _PlainUnpickler(io.BytesIO(data)).load()
-    except (pickle.UnpicklingError, *_DAMAGE) as error:
-        raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
+    content = _load_pickle(data, name)
     try:
         _, test, *_ = content
         return tuple(tuple(_item_of(entry) for entry in fold) for fold in test)
     except (TypeError, ValueError, LookupError) as error:
         raise SplitFileError(
-            f"{name}: is no pickle of KolektorSDD's folds, (train, test) with a list a fold"
+            f"{name}: is no pickle of KolektorSDD's folds, (train, test) with a list a fold; that "
+            "of KolektorSDD2's split is for KolektorSDD2"
         ) from error
+
+
+def read_pickled_numbers(data: bytes, name: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Read the numbers to train on and those to test from the authors' pickle of KolektorSDD2.
+
+    Its form is ``(train, test)``, lists of ``(number, is_segmented)``. Nothing of the file is
+    executed.
+
+    Raises
+    ------
+    SplitFileError
+        The pickle is damaged, asks for anything but plain values, or is of another form.
+    """
+    content = _load_pickle(data, name)
+    try:
+        train, test = (frozenset(number for number, _ in entries) for entries in content)
+    except (TypeError, ValueError) as error:
+        raise SplitFileError(
+            f"{name}: is no pickle of KolektorSDD2's split, (train, test) of numbers; those of "
+            "KolektorSDD's folds are for KolektorSDD"
+        ) from error
+    if not all(isinstance(number, int) for number in train | test):
+        raise SplitFileError(f"{name}: is no split of KolektorSDD2, whose images have numbers")
+    return train, test
+
+
+def _load_pickle(data: bytes, name: str) -> Any:
+    try:
+        return _PlainUnpickler(io.BytesIO(data)).load()
+    except (pickle.UnpicklingError, *_DAMAGE) as error:
+        raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
 
 
 # What the unpickler raises on damaged data, beside its own error.
@@ -171,6 +201,10 @@ def _item_of(entry: Any) -> str:
 
 
 def _split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int | None) -> Split:
+    if any(sample.official_split for sample in samples):
+        if fold is not None:
+            raise SplitFileError(f"{name}: has no folds: leave out --fold with KolektorSDD2")
+        return _split_by_numbers(*read_pickled_numbers(data, name), samples, name)
     folds = read_pickled_folds(data, name)
     if fold is None or not 0 <= fold < len(folds):
         raise SplitFileError(f"{name}: has the folds 0 to {len(folds) - 1}; choose with --fold")
@@ -179,3 +213,24 @@ def _split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: in
     if strangers:
         raise SplitFileError(f"{name}: fold {fold} tests {strangers[0]}, which the source has not")
     return Split("file", {"fold": fold}, split_by_items(samples, folds[fold]))
+
+
+def _split_by_numbers(
+    train: Collection[int], test: Collection[int], samples: Sequence[Sample], name: str
+) -> Split:
+    """Test the samples of some numbers, and train on the good ones of others."""
+    items = {sample.item for sample in samples}
+    strangers = sorted(number for number in {*train, *test} if str(number) not in items)
+    if strangers:
+        raise SplitFileError(f"{name}: names the image {strangers[0]}, which the source has not")
+    trained, tested = set(map(str, train)), set(map(str, test))
+    if trained & tested:
+        both = min(trained & tested, key=natural_key)
+        raise SplitFileError(f"{name}: names the image {both} both to train on and to test")
+    assigned: dict[str, SplitName] = dict.fromkeys((sample.name for sample in samples), "unused")
+    for sample in samples:
+        if sample.item in tested:
+            assigned[sample.name] = "test"
+        elif sample.item in trained and sample.label == "good":
+            assigned[sample.name] = "train"
+    return Split("file", {}, assigned)

@@ -22,10 +22,16 @@ ALLOWED = {
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
     "duplicates": {"images"},
-    "pairing": {"errors", "records", "releases", "source"},
-    "examine": {"duplicates", "errors", "images", "pairing", "records", "source"},
+    "copies": {"errors", "records", "source"},
+    "pairing": {"copies", "errors", "records", "releases", "source"},
+    "itemfolders": {"pairing", "releases"},
+    "splitfolders": {"copies", "pairing", "releases"},
+    "recognition": {
+        *("errors", "itemfolders", "pairing", "records", "releases", "source", "splitfolders"),
+    },
+    "examine": {"duplicates", "errors", "images", "pairing", "records", "releases", "source"},
     "scan": {
-        *("deviations", "duplicates", "errors", "examine", "images", "pairing", "parallel"),
+        *("deviations", "duplicates", "errors", "examine", "images", "parallel", "recognition"),
         *("records", "releases", "source"),
     },
     "split": {"duplicates", "errors", "records", "releases"},
@@ -50,10 +56,11 @@ ALLOWED = {
     "verify": {
         *("leaks", "manifest", "parallel", "provenance", "records", "rules", "source", "tree"),
     },
-    "sample": {"errors", "images", "parallel", "records", "releases", "staging"},
+    "drawing": {"images"},
+    "sample": {"drawing", "errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
     "console": {"errors", "parallel", "records", "render"},
-    "cli": {"console", "consumers", "errors", "records", "render", "source"},
+    "cli": {"console", "consumers", "errors", "records", "releases", "render", "source"},
     "__main__": {"cli"},
 }
 

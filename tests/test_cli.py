@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -474,3 +475,134 @@ def test_dry_run_and_inspect_tell_the_same_of_a_fit(
     assert "geometry" not in json.loads(run("inspect", raw, "--json").stdout)
     table = run("inspect", raw, *fit[:4]).stdout
     assert "Geometry: crop to 40x30" in table
+
+
+def test_kolektorsdd2_is_converted_by_its_own_defaults(
+    make_dataset_2: MakeDataset, tmp_path: Path
+) -> None:
+    source, out = make_dataset_2(), tmp_path / "out"
+    facts = json.loads(run("convert", source, out, "--json").stdout)
+    assert (facts["category"], facts["release"]) == ("kolektorsdd2", "KolektorSDD2")
+    assert facts["options"]["size"] == [230, 630]
+    assert facts["split"] == {"protocol": "official", "train_defects": "unused"}
+    assert facts["unused"] == ["train/10000"]
+    assert [path.name for path in out.iterdir()] == ["kolektorsdd2"]
+    data = (out / "kolektorsdd2/train/good/000.png").read_bytes()
+    assert data[16:26] == (230).to_bytes(4, "big") + (630).to_bytes(4, "big") + b"\x08\x02"
+    run("verify", out, "--source", source)
+    assert "--force" in error_of("convert", source, out, code=3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--train-defects", "test"),
+        ("--size", "source", "--names", "source"),
+        ("--size", "23x63", "--color", "gray"),
+        ("--protocol", "balanced", "--seed", 3, "--size", "23x63"),
+        ("--protocol", "grouped", "--fold", 1, "--size", "23x63"),
+        ("--protocol", "anomalib", "--size", "23x63"),
+    ],
+    ids=str,
+)
+def test_trees_of_kolektorsdd2_are_verified_against_its_zip(
+    options: tuple[str, ...], make_dataset_2: MakeDataset, tmp_path: Path
+) -> None:
+    source = make_dataset_2(train=12, test=8)
+    shutil.copy(source / "train/10003.png", source / "train/10003 (copy).png")
+    shutil.make_archive(str(tmp_path / "k2"), "zip", tmp_path, "raw")
+    run("convert", source, tmp_path / "out", *options)
+    run("convert", tmp_path / "k2.zip", tmp_path / "out2", *options)
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "out2")
+    run("verify", tmp_path / "out", "--source", tmp_path / "k2.zip")
+    other = tmp_path / "raw" / "test" / "20003.png"
+    shutil.copy(source / "test/20001.png", other)
+    assert "20003" in run("verify", tmp_path / "out", "--source", source, code=1).stdout
+
+
+def test_split_of_kolektorsdd2_is_that_of_its_folders(make_dataset_2: MakeDataset) -> None:
+    source = make_dataset_2(train=3, test=2)
+    rows = run("split", source, "--train-defects", "test").stdout.splitlines()
+    assert rows == [
+        "sample,item,group,label,split",
+        "test/20000,20000,20000,defective,test",
+        "test/20001,20001,20001,good,test",
+        "train/10000,10000,10000,defective,test",
+        "train/10001,10001,10001,good,train",
+        "train/10002,10002,10002,good,train",
+    ]
+    shutil.copy(source / "train/10001.png", source / "test/20001.png")
+    assert "train/10001 = test/20001" in run("split", source).stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("metal", ("--protocol", "official"), "vicos for the folds of KolektorSDD's authors"),
+        ("metal", ("--train-defects", "test"), "balanced takes"),
+        ("2", ("--protocol", "vicos", "--fold", 0), "for KolektorSDD2 choose official"),
+        ("2", ("--seed", 1), "official takes --train-defects, not --seed"),
+        ("2", ("--protocol", "balanced", "--train-defects", "test"), "balanced takes"),
+    ],
+)
+def test_options_of_the_other_release_are_refused(
+    kind: str,
+    options: tuple[str, ...],
+    message: str,
+    make_dataset: MakeDataset,
+    make_dataset_2: MakeDataset,
+) -> None:
+    source = make_dataset_2() if kind == "2" else make_dataset()
+    assert message in error_of("split", source, "-q", *options, code=2)
+
+
+def test_inspect_of_kolektorsdd2_tells_of_its_halves(make_dataset_2: MakeDataset) -> None:
+    source = make_dataset_2(train=7, test=5)
+    (source / "train/10003_GT.png").unlink()
+    shutil.copy(source / "train/10001.png", source / "test/20001.png")
+    facts = json.loads(run("inspect", source, "--json", code=1).stdout)
+    rows = list(csv.DictReader(run("inspect", source, "--csv", code=1).stdout.splitlines()))
+    lines = [line.split() for line in run("inspect", source, code=1).stdout.splitlines()]
+    assert facts["official"] == {"images": None, "masks": None}
+    assert [(s["split"], s["samples"], s["good"]) for s in facts["splits"]] == [
+        ("train", 6, 5),
+        ("test", 5, 4),
+    ]
+    assert ["train", "6", "5", "1", "30-32", "79-80", "72"] in lines
+    assert ["test", "5", "4", "1", "30-32", "79-80", "72"] in lines
+    assert ["all", "11", "9", "2", "30-32", "79-80", "144"] in lines
+    assert ["test", "and", "train", "1", "0", "0"] in lines
+    assert not any("official" in line or "10002" in line for line in lines)
+    assert [row["official_split"] for row in rows if row["label"]] == ["test"] * 5 + ["train"] * 6
+    assert [s["official_split"] for s in facts["samples"]] == ["test"] * 5 + ["train"] * 6
+    assert (rows[-1]["sample"], rows[-1]["item"]) == ("train/10003", "10003")
+
+
+def test_authors_split_of_kolektorsdd2_selects_by_number(
+    make_dataset_2: MakeDataset, tmp_path: Path
+) -> None:
+    source = make_dataset_2()
+    numbers = [[(10000 + n, True) for n in range(6)], [(20000 + n, True) for n in range(4)]]
+    (tmp_path / "split.pyb").write_bytes(pickle.dumps(numbers))
+    run("convert", source, tmp_path / "a", "--split", tmp_path / "split.pyb")
+    run("convert", source, tmp_path / "b")
+    a, b = snapshot(tmp_path / "a"), snapshot(tmp_path / "b")
+    assert {path for path in a if a[path] != b.get(path)} == {"kolektorsdd2/manifest.json"}
+    assert a.keys() == b.keys()
+    (tmp_path / "split.pyb").write_bytes(pickle.dumps([[*numbers[0], (10006, True)], numbers[1]]))
+    error = error_of(
+        "convert", source, tmp_path / "c", "-q", "--split", tmp_path / "split.pyb", code=3
+    )
+    assert "names the image 10006, which the source has not" in error
+
+
+def test_sample_draws_each_layout(tmp_path: Path) -> None:
+    for layout, release in (("boxes", "KolektorSDD-boxes"), ("kolektorsdd2", "KolektorSDD2")):
+        source = tmp_path / layout
+        result = run("sample", source, "--layout", layout, "--items", 4)
+        assert any(line.split()[:1] == ["4"] for line in result.stdout.splitlines())
+        facts = json.loads(run("inspect", source, "--json").stdout)
+        assert facts["release"] == release
+    assert "too few" in error_of(
+        "sample", tmp_path / "x", "--layout", "kolektorsdd2", "--items", 2, code=2
+    )

@@ -14,12 +14,12 @@ import pytest
 
 import kolektor_cli
 from kolektor_cli.convert import check_output, write_tree
+from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import KolektorError, OutputError, SourceError, UsageError
 from kolektor_cli.layout import make_plan
 from kolektor_cli.manifest import from_bytes, to_bytes
 from kolektor_cli.parallel import Progress, no_progress
 from kolektor_cli.records import AskedSize, Color, FitName, Manifest, Names
-from kolektor_cli.sample import palette_bmp
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
 from kolektor_cli.split import balanced

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from kolektor_cli import images
+from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import ImageError
 from kolektor_cli.images import (
     Header,
@@ -31,7 +32,6 @@ from kolektor_cli.images import (
     to_gray,
     to_rgb,
 )
-from kolektor_cli.sample import palette_bmp
 from tests.conftest import draw_image
 
 Reader = Callable[[bytes, str], object]

@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from kolektor_cli.duplicates import connected
 from kolektor_cli.errors import UsageError
 from kolektor_cli.records import Duplicate, Sample, Split
-from kolektor_cli.releases import VICOS_TEST_ITEMS, kolektorsdd
+from kolektor_cli.releases import (
+    KOLEKTORSDD2_DEFECTIVE,
+    KOLEKTORSDD2_NUMBERS,
+    VICOS_TEST_ITEMS,
+    kolektorsdd,
+)
 from kolektor_cli.split import (
     PROTOCOLS,
     anomalib,
@@ -25,6 +30,7 @@ from kolektor_cli.split import (
     make_split,
     vicos,
 )
+from kolektor_cli.split import official as official_split
 
 Dataset = tuple[tuple[Sample, ...], tuple[Duplicate, ...]]
 
@@ -78,6 +84,18 @@ def official(*, linked: bool = True) -> Dataset:
     links += [(f"kos27/Part{part}", f"kos34/Part{part}") for part in range(8)]
     links += [(f"kos38/Part{p}", f"kos39/Part{q}") for p, q in enumerate((6, 7, 0, 1, 2, 3, 4, 5))]
     return with_groups(samples, [(by_name[a], by_name[b]) for a, b in links if linked])
+
+
+def official_2() -> tuple[Sample, ...]:
+    """Make the structure of KolektorSDD2; the first images of each folder are defective."""
+    samples = []
+    for split, numbers in KOLEKTORSDD2_NUMBERS.items():
+        for index, number in enumerate(numbers):
+            defective = index < KOLEKTORSDD2_DEFECTIVE[split]
+            sample = make_sample(f"{split}/{number}", defective=defective)
+            item = str(number)
+            samples.append(replace(sample, item=item, group=item, official_split=split))
+    return tuple(samples)
 
 
 def sides(split: Split, groups: dict[str, str]) -> dict[str, set[str]]:
@@ -248,4 +266,68 @@ def test_parameters_of_every_protocol_make_the_split_again() -> None:
     ):
         split = make_split(protocol, *dataset, options)
         assert make_split(split.protocol, *dataset, split.parameters) == split
-    assert {"balanced", "vicos", "grouped", "anomalib"} == PROTOCOLS.keys()
+    dataset = official_2(), ()
+    split = make_split("official", *dataset, {"train_defects": "test"})
+    assert split.parameters == {"train_defects": "test"}
+    assert make_split(split.protocol, *dataset, split.parameters) == split
+    assert {"balanced", "vicos", "grouped", "anomalib", "official"} == PROTOCOLS.keys()
+
+
+def test_official_takes_the_folders_and_leaves_out_defective_training_images() -> None:
+    samples = official_2()
+    split = official_split(samples)
+    assert count_samples(split, samples) == {
+        ("train", "good"): 2085, ("test", "good"): 894, ("test", "defective"): 110,
+        ("unused", "defective"): 246,
+    }  # fmt: skip
+    for sample in samples:
+        wanted = "test" if sample.name.startswith("test/") else "train"
+        assert split.assigned[sample.name] in (wanted, "unused")
+    assert official_split(samples[::-1]) == split
+
+
+def test_official_can_test_the_defective_training_images() -> None:
+    samples = official_2()
+    split = official_split(samples, train_defects="test")
+    assert count_samples(split, samples) == {
+        ("train", "good"): 2085, ("test", "good"): 894, ("test", "defective"): 356,
+    }  # fmt: skip
+
+
+def test_official_leaks_are_found() -> None:
+    samples = official_2()
+    pair = Duplicate("test/20000", "train/12330", "file")
+    [leak] = find_leaks(official_split(samples).assigned, [pair])
+    assert (leak.train, leak.test) == ("train/12330", "test/20000")
+
+
+def test_protocols_of_one_release_say_what_to_use_for_the_other() -> None:
+    with pytest.raises(UsageError, match=r"KolektorSDD2's folders.*balanced, or vicos"):
+        official_split(official()[0])
+    with pytest.raises(UsageError, match="for KolektorSDD2 choose official"):
+        vicos(official_2(), fold=0)
+    with pytest.raises(UsageError, match="unused or test, not 'train'"):
+        official_split(official_2(), train_defects="train")  # type: ignore[arg-type]
+
+
+def test_other_protocols_split_kolektorsdd2_as_any_other() -> None:
+    samples = official_2()
+    for split in (balanced(samples), anomalib(samples), grouped(samples, fold=1, folds=5)):
+        assert split.assigned.keys() == {sample.name for sample in samples}
+    assert count_samples(balanced(samples), samples) == {
+        ("train", "good"): 2979 - 356, ("test", "good"): 356, ("test", "defective"): 356,
+    }  # fmt: skip
+    tested = [
+        name
+        for fold in range(5)
+        for name, side in grouped(samples, fold=fold, folds=5).assigned.items()
+        if side == "test"
+    ]
+    assert sorted(tested) == sorted(sample.name for sample in samples)
+
+
+def test_grouped_spreads_good_and_defective_images_that_are_items_of_their_own() -> None:
+    samples = official_2()
+    counts = [count_samples(grouped(samples, fold=fold), samples) for fold in range(3)]
+    assert sorted(c["test", "defective"] for c in counts) == [118, 119, 119]
+    assert sorted(c["test", "good"] + c["test", "defective"] for c in counts) == [1111, 1112, 1112]

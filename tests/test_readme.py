@@ -15,7 +15,7 @@ from kolektor_cli import errors, render
 from kolektor_cli.manifest import FORMAT
 from kolektor_cli.splitfiles import COLUMNS
 
-MODULES_WITH_FINDINGS = ("pairing", "examine", "deviations", "scan")
+MODULES_WITH_FINDINGS = ("copies", "pairing", "examine", "deviations", "scan")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {
@@ -136,7 +136,8 @@ def test_every_finding_that_the_code_makes_is_in_the_table() -> None:
     source = "".join(
         (ROOT / "kolektor_cli" / f"{module}.py").read_text() for module in MODULES_WITH_FINDINGS
     )
-    made = set(re.findall(r'Finding\(\s*"(?:error|warning|info)",\s*"([a-z-]+)"', source))
+    severities = '(?:"error"|"warning"|"info"|severity)'
+    made = set(re.findall(rf'Finding\(\s*{severities},\s*"([a-z-]+)"', source))
     table = README.partition("## What inspect finds")[2].partition("## Formats")[0]
     cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     told = {code for cell in cells for code in cell.split("`")[1::2]}

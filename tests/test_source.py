@@ -378,3 +378,10 @@ def test_folders_and_zips_are_told_apart(tmp_path: Path, kind: str, expected: ty
         write_zip(path, FILES)
     with open_source(path) as source:
         assert type(source) is expected
+
+
+def test_backslashes_of_windows_packers_are_slashes(tmp_path: Path) -> None:
+    archive = tmp_path / "raw.zip"
+    write_zip(archive, {"raw/kos01/": b"", "raw/kos01/Part0.jpg": b"image"})
+    replace_bytes(archive, b"raw/kos01/", b"raw\\kos01\\")
+    assert contents(archive) == {"raw/kos01/Part0.jpg": b"image"}

@@ -11,14 +11,16 @@ import pytest
 
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.records import Sample
-from kolektor_cli.releases import VICOS_TEST_ITEMS
+from kolektor_cli.releases import KOLEKTORSDD2_NUMBERS, VICOS_TEST_ITEMS
+from kolektor_cli.split import official as official_split
 from kolektor_cli.split import vicos
 from kolektor_cli.splitfiles import read_pickled_folds, read_split
-from tests.test_protocols import make_sample, official
+from tests.test_protocols import make_sample, official, official_2
 
 TEST = [sorted(fold) for fold in VICOS_TEST_ITEMS]
 TRAIN = [sorted(set().union(*VICOS_TEST_ITEMS) - fold) for fold in VICOS_TEST_ITEMS]
 NEWER = ([[(i, True) for i in f] for f in TRAIN], [[(i, True) for i in f] for f in TEST])
+NUMBERS = tuple([(number, True) for number in n] for n in KOLEKTORSDD2_NUMBERS.values())
 OLDER = (TRAIN, TEST, sorted(set().union(*VICOS_TEST_ITEMS)))
 
 
@@ -101,3 +103,63 @@ def test_fold_of_items_that_the_source_has_not_is_refused() -> None:
 def test_fold_is_not_for_csv() -> None:
     with pytest.raises(SplitFileError, match="has no folds"):
         read_split(b"sample,split\n", official()[0], "split.csv", fold=0)
+
+
+def test_published_file_of_kolektorsdd2_is_its_official_split(real: Path) -> None:
+    published = real.parent / "splits" / "KSDD2_split_246.pyb"
+    samples = official_2()
+    split = read_split(published.read_bytes(), samples, "published")
+    assert split.assigned == official_split(samples).assigned
+    assert (split.protocol, split.parameters) == ("file", {})
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_numbers_select_samples_whatever_their_folder(protocol: int) -> None:
+    samples = official_2()
+    # Of 10000 to 12330 the first 246 are defective, of 20000 on the first 110.
+    chosen = ([(10000, True), (10300, True), (20500, True)], [(20000, True), (10301, False)])
+    split = read_split(pickle.dumps(chosen, protocol), samples, "split.pyb")
+    assert {name: side for name, side in split.assigned.items() if side != "unused"} == {
+        "train/10300": "train",
+        "test/20500": "train",
+        "test/20000": "test",
+        "train/10301": "test",
+    }
+    assert split.assigned.keys() == {sample.name for sample in samples}
+
+
+def test_number_that_the_source_has_not_is_refused() -> None:
+    samples = [sample for sample in official_2() if sample.item != "20500"]
+    with pytest.raises(SplitFileError, match=r"split\.pyb: names the image 20500, which"):
+        read_split(pickle.dumps(NUMBERS), samples, "split.pyb")
+
+
+def test_number_on_both_sides_is_refused() -> None:
+    data = pickle.dumps(([(10000, True)], [(10000, True)]))
+    with pytest.raises(SplitFileError, match="names the image 10000 both to train on and to test"):
+        read_split(data, official_2(), "split.pyb")
+
+
+def test_fold_is_not_for_kolektorsdd2() -> None:
+    with pytest.raises(SplitFileError, match="has no folds: leave out --fold"):
+        read_split(pickle.dumps(NUMBERS), official_2(), "split.pyb", fold=0)
+
+
+@pytest.mark.parametrize("content", [NEWER, OLDER, OLDER[:2]], ids=["newer", "older", "cut"])
+def test_folds_of_kolektorsdd_are_refused_for_kolektorsdd2(content: Any) -> None:
+    with pytest.raises(SplitFileError, match=r"split\.pyb: is no .*KolektorSDD2"):
+        read_split(pickle.dumps(content), official_2(), "split.pyb")
+
+
+def test_split_of_kolektorsdd2_is_refused_for_kolektorsdd() -> None:
+    for fold in (None, 0):
+        with pytest.raises(SplitFileError, match=r"is no pickle of KolektorSDD's folds"):
+            read_split(pickle.dumps(NUMBERS), official()[0], "split.pyb", fold=fold)
+
+
+@pytest.mark.parametrize(
+    "content", [[], [1, 2], ([1], [2]), ([("a", True)], []), ([([], 1)], []), "text", 5], ids=str
+)
+def test_pickle_that_is_no_split_of_kolektorsdd2_is_refused(content: Any) -> None:
+    with pytest.raises(SplitFileError, match=r"split\.pyb"):
+        read_split(pickle.dumps(content), official_2(), "split.pyb")
