@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kolektor_cli.convert import check_output, write_tree
+    from kolektor_cli.convert import check_output, clear_unfinished, write_tree
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.layout import make_plan
     from kolektor_cli.records import (
@@ -67,6 +67,7 @@ __all__ = [
     "anomalib",
     "balanced",
     "check_output",
+    "clear_unfinished",
     "count_samples",
     "find_categories",
     "find_leaks",
@@ -85,7 +86,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "convert": ("check_output", "write_tree"),
+    "convert": ("check_output", "clear_unfinished", "write_tree"),
     "errors": ("KolektorError",),
     "layout": ("make_plan",),
     "records": (

@@ -312,6 +312,8 @@ def convert(
     )
     if split_file is not None:
         _refuse_protocol_options(ctx, options)
+    if not dry_run:
+        api.clear_unfinished(source, out, category)
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):

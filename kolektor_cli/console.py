@@ -17,8 +17,7 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from kolektor_cli import __version__, parallel
-from kolektor_cli.errors import OutputError
+from kolektor_cli import __version__, parallel, staging
 from kolektor_cli.records import Finding
 from kolektor_cli.render import Cell, Table, envelope
 
@@ -71,7 +70,9 @@ class Console:
         if path is None:
             sys.stdout.write(text.getvalue())
         else:
-            _replace_file(path, text.getvalue())
+            # Names that are no text in UTF-8 are written as they are printed.
+            data = text.getvalue().encode(errors="backslashreplace")
+            staging.replace_file(path, data)
 
     def tables(self, tables: Iterable[Table]) -> None:
         """Print tables; cells are folded where the terminal is too narrow, never cut."""
@@ -115,22 +116,6 @@ class Console:
         with Progress(*columns, console=self._err, transient=True) as bars:
             task = bars.add_task(description, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Write a file in UTF-8 beside its place and give it its name when it is complete."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a device or a named pipe
-            return
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _draw(table: Table) -> rich.table.Table:

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kolektor_cli import images
+from kolektor_cli import atomic, images
 from kolektor_cli.errors import OutputError
 from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import SampleCounts, natural_key
 from kolektor_cli.releases import kolektorsdd
-from kolektor_cli.staging import staged
+from kolektor_cli.staging import put_in_place, staged
 
 OFFICIAL_ITEMS = 50
 PARTS = 8
@@ -70,7 +70,7 @@ def write_sample(
         for item in sorted({drawing.name.rpartition("/")[0] for drawing in drawings}):
             (stage / item).mkdir()
         parallel_map(partial(_write_sample, stage), drawings, jobs, progress)
-        stage.rename(out)
+        put_in_place(stage, out)
     defective = sum(drawing.defective for drawing in drawings)
     return SampleCounts(items, len(drawings) - defective, defective)
 
@@ -99,8 +99,8 @@ def _write_sample(folder: Path, drawing: _Drawing) -> None:
     if drawing.defective:
         _draw_crack(random, surface, mask)
     image = images.encode_jpeg(surface, drawing.name)
-    (folder / f"{drawing.name}.jpg").write_bytes(image)
-    (folder / f"{drawing.name}_label.bmp").write_bytes(palette_bmp(mask))
+    atomic.write_file(folder / f"{drawing.name}.jpg", image)
+    atomic.write_file(folder / f"{drawing.name}_label.bmp", palette_bmp(mask))
 
 
 def _draw_surface(random: np.random.Generator, width: int, height: int) -> Pixels:

@@ -17,7 +17,9 @@ ALLOWED = {
     "parallel": set(),
     "releases": {"records"},
     "source": {"errors"},
-    "staging": {"errors"},
+    "atomic": set(),
+    "locks": {"errors"},
+    "staging": {"atomic", "errors", "locks"},
     "images": {"errors"},
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
@@ -35,8 +37,8 @@ ALLOWED = {
     "manifest": {"errors", "records", "rules"},
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
     "convert": {
-        *("errors", "geometry", "images", "layout", "manifest", "parallel", "records", "rules"),
-        *("source", "staging", "tree"),
+        *("atomic", "errors", "geometry", "images", "layout", "manifest", "parallel", "records"),
+        *("rules", "source", "staging", "tree"),
     },
     "provenance": {
         *("convert", "errors", "geometry", "images", "parallel", "records", "rules", "source"),
@@ -46,9 +48,9 @@ ALLOWED = {
     "verify": {
         *("leaks", "manifest", "parallel", "provenance", "records", "rules", "source", "tree"),
     },
-    "sample": {"errors", "images", "parallel", "records", "releases", "staging"},
+    "sample": {"atomic", "errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
-    "console": {"errors", "parallel", "records", "render"},
+    "console": {"parallel", "records", "render", "staging"},
     "cli": {"console", "errors", "records", "render", "source"},
     "__main__": {"cli"},
 }

@@ -415,7 +415,7 @@ def test_an_interrupted_conversion_leaves_nothing(
 ) -> None:
     out = tmp_path / "out"
     with subprocess.Popen([*KOLEKTOR, "convert", str(synthetic), str(out), "-q"]) as process:
-        while not list(out.glob(".metal.unfinished-*/train/good/*.png")):
+        while not list(out.glob(".metal.unfinished/new/train/good/*.png")):
             assert process.poll() is None
             time.sleep(0.001)
         process.send_signal(number)
