@@ -26,18 +26,19 @@ _NOT_TO_BE_HAD = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 """What a system or a file system answers that does not know a call or one of its flags."""
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet; its data is on disk when this returns."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def sync_file(path: Path) -> None:
+    """Bring a file's data to disk; it must be one that may be written."""
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
     """Bring to disk which names a folder holds, where that can be asked for.
 
-    Not under Windows, on some network file systems, or of a folder that may not be read.
+    It cannot under Windows, on some network file systems, and of a folder that may not be read.
     """
     if sys.platform == "win32":
         return

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from kolektor_cli import __version__, parallel, staging
 from kolektor_cli.records import Finding
-from kolektor_cli.render import Cell, Table, envelope
+from kolektor_cli.render import Cell, Table, envelope, one_line
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _RESULT_STYLES = {"ok": "green", "FAILED": "bold red"}
@@ -81,7 +81,7 @@ class Console:
 
     def line(self, text: str) -> None:
         """Print one line."""
-        self._out.print(text, soft_wrap=True)
+        self._out.print(one_line(text), soft_wrap=True)
 
     def findings(self, findings: Iterable[Finding], check: str = "") -> None:
         """Print a line a finding."""
@@ -99,7 +99,7 @@ class Console:
     def note(self, text: str | Text) -> None:
         """Tell something on standard error."""
         if not self._quiet:
-            self._err.print(text)
+            self._err.print(one_line(text) if isinstance(text, str) else text)
 
     @contextmanager
     def progress(self, description: str) -> Iterator[parallel.Progress]:
@@ -137,7 +137,7 @@ def _draw(table: Table) -> rich.table.Table:
 
 
 def _cell(cell: Cell) -> Text:
-    text = str(cell)
+    text = one_line(str(cell))
     return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
@@ -145,6 +145,6 @@ def _finding_line(finding: Finding, check: str = "") -> Text:
     line = Text()
     line.append(f"{finding.severity:8}", style=_STYLES[finding.severity])
     line.append(f"{check}: " if check else "")
-    line.append(f"{finding.path}: " if finding.path else "")
-    line.append(f"{finding.message} ({finding.code})")
+    line.append(one_line(f"{finding.path}: ") if finding.path else "")
+    line.append(one_line(f"{finding.message} ({finding.code})"))
     return line

@@ -7,7 +7,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from kolektor_cli import __version__, atomic, geometry, images, manifest, staging
+from kolektor_cli import __version__, geometry, images, manifest, staging
 from kolektor_cli.errors import OutputError, SourceError, UsageError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.layout import check_category, paths_of
@@ -129,7 +129,7 @@ def write_tree(
         written = parallel_map(write, plan.images, jobs, progress)
         entries = sorted((e for pair in written for e in pair), key=lambda entry: entry.path)
         result = _make_manifest(plan, entries)
-        atomic.write_file(stage / MANIFEST_NAME, manifest.to_bytes(result))
+        (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
         _check_listing(stage, result)
         _put_in_place(stage, out / plan.category, force)
     return result
@@ -153,7 +153,7 @@ def _write_image(
 def _write_file(
     stage: Path, planned: PlannedImage, path: str, role: Role, pixels: Pixels, data: bytes
 ) -> FileEntry:
-    atomic.write_file(stage / path, data)
+    (stage / path).write_bytes(data)
     sample = planned.sample
     return FileEntry(
         path=path,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -53,7 +53,20 @@ def find_candidates(source: Source, release: Release) -> tuple[dict[str, Candida
     candidates, strays = _pair(names, kept, set(folders) - set(kept), release)
     if not candidates:
         raise SourceError(_not_a_dataset(source))
-    return candidates, [*droppings, *nested, *strays]
+    return candidates, [*_not_files(source), *droppings, *nested, *strays]
+
+
+def _not_files(source: Source) -> Iterator[Finding]:
+    """Report what a source does not read, and folders that are named like images."""
+    for unread in source.unread:
+        if unread.harmless:
+            yield Finding("info", "not-read", unread.name, f"{unread.why}; not read again")
+        else:
+            yield Finding("error", "not-read", unread.name, unread.why)
+    for folder in source.folders:
+        if _stem_and_suffix(folder)[1]:
+            message = "is a folder, though its name is an image's"
+            yield Finding("warning", "not-a-file", folder, message)
 
 
 def _without_droppings(names: Iterable[str]) -> tuple[list[str], list[Finding]]:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kolektor_cli import atomic, images
+from kolektor_cli import images
 from kolektor_cli.errors import OutputError
 from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
@@ -99,8 +99,8 @@ def _write_sample(folder: Path, drawing: _Drawing) -> None:
     if drawing.defective:
         _draw_crack(random, surface, mask)
     image = images.encode_jpeg(surface, drawing.name)
-    atomic.write_file(folder / f"{drawing.name}.jpg", image)
-    atomic.write_file(folder / f"{drawing.name}_label.bmp", palette_bmp(mask))
+    (folder / f"{drawing.name}.jpg").write_bytes(image)
+    (folder / f"{drawing.name}_label.bmp").write_bytes(palette_bmp(mask))
 
 
 def _draw_surface(random: np.random.Generator, width: int, height: int) -> Pixels:

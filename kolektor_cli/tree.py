@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kolektor_cli import images, manifest
 from kolektor_cli.duplicates import Thumbnail, thumbnail
-from kolektor_cli.errors import ImageError, ManifestError, OutputError
+from kolektor_cli.errors import ImageError, ManifestError, OutputError, reason
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import Manifest, Size
 from kolektor_cli.rules import MANIFEST_NAME, Kind, is_mask
@@ -102,7 +102,7 @@ def _entries_below(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
                 if kind == "folder":
                     yield from _entries_below(Path(entry.path), f"{prefix}{entry.name}/")
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be listed: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot be listed: {reason(error)}") from error
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
@@ -137,7 +137,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _read_png(category: Path, path: str) -> PngFacts:

@@ -14,12 +14,12 @@ PACKAGE = Path(kolektor_cli.__file__).parent
 ALLOWED = {
     "errors": set(),
     "records": set(),
-    "parallel": set(),
+    "parallel": {"errors"},
     "releases": {"records"},
     "source": {"errors"},
     "atomic": set(),
     "locks": {"errors"},
-    "staging": {"atomic", "errors", "locks"},
+    "staging": {"atomic", "errors", "locks", "parallel"},
     "images": {"errors"},
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
@@ -37,8 +37,8 @@ ALLOWED = {
     "manifest": {"errors", "records", "rules"},
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
     "convert": {
-        *("atomic", "errors", "geometry", "images", "layout", "manifest", "parallel", "records"),
-        *("rules", "source", "staging", "tree"),
+        *("errors", "geometry", "images", "layout", "manifest", "parallel", "records", "rules"),
+        *("source", "staging", "tree"),
     },
     "provenance": {
         *("convert", "errors", "geometry", "images", "parallel", "records", "rules", "source"),
@@ -48,7 +48,7 @@ ALLOWED = {
     "verify": {
         *("leaks", "manifest", "parallel", "provenance", "records", "rules", "source", "tree"),
     },
-    "sample": {"atomic", "errors", "images", "parallel", "records", "releases", "staging"},
+    "sample": {"errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
     "console": {"parallel", "records", "render", "staging"},
     "cli": {"console", "errors", "records", "render", "source"},
