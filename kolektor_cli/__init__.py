@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kolektor_cli.convert import check_output, write_tree
+    from kolektor_cli.convert import check_output, clear_unfinished, write_tree
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.fits import count_images, fit_samples, make_fit
     from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
@@ -87,6 +87,7 @@ __all__ = [
     "box_to_output",
     "box_to_source",
     "check_output",
+    "clear_unfinished",
     "count_images",
     "count_samples",
     "find_categories",
@@ -114,7 +115,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "convert": ("check_output", "write_tree"),
+    "convert": ("check_output", "clear_unfinished", "write_tree"),
     "errors": ("KolektorError",),
     "fits": ("count_images", "fit_samples", "make_fit"),
     "geometry": ("box_to_output", "box_to_source", "to_output", "to_source"),

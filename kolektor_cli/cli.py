@@ -21,7 +21,7 @@ import typer.core
 import kolektor_cli as api
 from kolektor_cli import render
 from kolektor_cli.consumers import CENTER_CROPS
-from kolektor_cli.errors import KolektorError, UsageError
+from kolektor_cli.errors import KolektorError, UsageError, reason
 from kolektor_cli.records import (
     AskedSize,
     Color,
@@ -52,17 +52,24 @@ class _Group(typer.core.TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except KolektorError as error:
-            typer.echo(f"Error: {error}", err=True)
+            _tell_error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except MemoryError as error:
+            _tell_error("memory ran out; a smaller --jobs needs less")
+            raise typer.Exit(KolektorError.exit_code) from error
         except BrokenPipeError as error:
             # The reader has what it wanted. What is still buffered must not fail at exit.
             _discard_standard_output()
             raise typer.Exit(0) from error
         except OSError as error:
             _discard_standard_output()
-            typer.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+            _tell_error(f"{error.filename or 'standard output'}: {reason(error)}")
             raise typer.Exit(KolektorError.exit_code) from error
         return result
+
+
+def _tell_error(message: str) -> None:
+    typer.echo(f"Error: {render.one_line(message)}", err=True)
 
 
 def _discard_standard_output() -> None:
@@ -399,6 +406,8 @@ def convert(
     rule = protocol or release.protocol
     if fit == "square" and "seed" not in api.protocol_options(rule):
         options.pop("seed", None)  # the windows' alone
+    if not dry_run:
+        api.clear_unfinished(source, out, category)
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
@@ -647,7 +656,7 @@ def _read_input(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KolektorError(f"{path}: cannot be read: {error.strerror}") from error
+        raise KolektorError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _exit_unless(ok: bool) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from kolektor_cli import __version__, geometry, images, manifest
-from kolektor_cli.errors import OutputError, SourceError, UsageError
+from kolektor_cli import __version__, geometry, images, manifest, staging
+from kolektor_cli.errors import OutputError, SourceError, UsageError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.layout import check_category, paths_of
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
@@ -27,7 +26,6 @@ from kolektor_cli.records import (
 )
 from kolektor_cli.rules import MANIFEST_NAME
 from kolektor_cli.source import Source
-from kolektor_cli.staging import staged
 from kolektor_cli.tree import list_tree
 
 _REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
@@ -45,6 +43,32 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         `out` is no folder; or the category folder exists and `force` is not given, or it holds
         something else than a dataset.
     """
+    target = _check_place(source, out, category)
+    try:
+        if os.path.lexists(target):
+            _refuse_existing(target, force)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be looked into: {reason(error)}") from error
+
+
+def clear_unfinished(source: Path, out: Path, category: str) -> None:
+    """Remove what a killed conversion to the category folder left, if any did.
+
+    What it was about to replace is put back, if it lost its name. `write_tree` does the same; to
+    call this before `check_output` removes it, too, when that refuses.
+
+    Raises
+    ------
+    UsageError
+        See `check_output`.
+    OutputError
+        Another conversion to the folder is under way; or see `check_output`.
+    """
+    staging.clear_unfinished(_check_place(source, out, category))
+
+
+def _check_place(source: Path, out: Path, category: str) -> Path:
+    """Return the category folder's path, if it can be a folder outside of the source."""
     target = out / check_category(category)
     try:
         inside = source.resolve() if source.is_dir() else None
@@ -57,11 +81,10 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
         if not existing.is_dir():
             raise OutputError(f"{existing}: is not a folder; choose another place for the output")
-        if os.path.lexists(target):
-            _refuse_existing(target, force)
     except (OSError, RuntimeError, ValueError) as error:
         # Links in a circle, a path that is too long or holds a NUL.
         raise OutputError(f"{target}: cannot be a folder for the output: {error}") from error
+    return target
 
 
 def _refuse_existing(target: Path, force: bool) -> None:
@@ -99,8 +122,9 @@ def write_tree(
     OutputError, UsageError
         Something cannot be written, or see `check_output`.
     """
+    clear_unfinished(source.path, out, plan.category)
     check_output(source.path, out, plan.category, force=force)
-    with staged(out / plan.category) as stage:
+    with staging.staged(out / plan.category) as stage:
         for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
             (stage / folder).mkdir(parents=True, exist_ok=True)
         write = partial(_write_sample, source, plan.color, stage)
@@ -224,16 +248,7 @@ def _check_listing(stage: Path, expected: Manifest) -> None:
 
 
 def _put_in_place(stage: Path, target: Path, force: bool) -> None:
-    """Give the finished folder its name; an existing one makes way, and comes back on failure."""
-    if not os.path.lexists(target):
-        stage.rename(target)
-        return
-    _refuse_existing(target, force)
-    old = stage.with_name(f"{stage.name}.old")
-    target.rename(old)
-    try:
-        stage.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
+    """Give the finished folder its name, unless someone else gave it to something meanwhile."""
+    if os.path.lexists(target):
+        _refuse_existing(target, force)
+    staging.put_in_place(stage, target, replace=force)

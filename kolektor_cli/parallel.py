@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
+from kolektor_cli.errors import LimitError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,6 +39,11 @@ def parallel_map(
     Threads serve because decoding, hashing, deflating and writing all release the interpreter's
     lock. The first exception, in the order of the items, is raised; work not yet begun is then
     dropped, and work under way has ended when this returns, so its files can be removed.
+
+    Raises
+    ------
+    LimitError
+        A thread cannot be started.
     """
     jobs = jobs or default_jobs()
     results: list[Result] = []
@@ -44,7 +51,7 @@ def parallel_map(
     with ThreadPoolExecutor(jobs) as executor:
         try:
             for item in items:
-                pending.append(executor.submit(function, item))
+                pending.append(_submit(executor, function, item))
                 # A queue a few times as long as the number of threads keeps them all busy.
                 if len(pending) >= 4 * jobs:
                     results.append(pending.popleft().result())
@@ -56,3 +63,12 @@ def parallel_map(
             for future in pending:
                 future.cancel()
     return results
+
+
+def _submit(
+    executor: ThreadPoolExecutor, function: Callable[[Item], Result], item: Item
+) -> Future[Result]:
+    try:
+        return executor.submit(function, item)
+    except RuntimeError as error:
+        raise LimitError(f"a thread cannot be started: {error}; use fewer --jobs") from error

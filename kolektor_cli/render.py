@@ -31,6 +31,14 @@ Cell: TypeAlias = "str | int"
 JsonObject: TypeAlias = dict[str, Any]
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
+
+def one_line(text: str) -> str:
+    """Write control characters as escapes: a name may hold line feeds and a terminal's commands."""
+    return text.translate(_CONTROLS)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table to show; numbers are set flush right, `total` stands below a line."""

@@ -13,7 +13,7 @@ import cv2
 
 from kolektor_cli import images, manifest
 from kolektor_cli.duplicates import Thumbnail, thumbnail
-from kolektor_cli.errors import ImageError, ManifestError, OutputError
+from kolektor_cli.errors import ImageError, ManifestError, OutputError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import Manifest, Size
@@ -105,7 +105,7 @@ def _entries_below(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
                 if kind == "folder":
                     yield from _entries_below(Path(entry.path), f"{prefix}{entry.name}/")
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be listed: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot be listed: {reason(error)}") from error
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
@@ -140,7 +140,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _read_png(category: Path, path: str) -> PngFacts:

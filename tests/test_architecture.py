@@ -14,10 +14,12 @@ PACKAGE = Path(kolektor_cli.__file__).parent
 ALLOWED = {
     "errors": set(),
     "records": set(),
-    "parallel": set(),
+    "parallel": {"errors"},
     "releases": {"records"},
     "source": {"errors"},
-    "staging": {"errors"},
+    "atomic": set(),
+    "locks": {"errors"},
+    "staging": {"atomic", "errors", "locks", "parallel"},
     "images": {"errors"},
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
@@ -59,7 +61,7 @@ ALLOWED = {
     "drawing": {"images"},
     "sample": {"drawing", "errors", "images", "parallel", "records", "releases", "staging"},
     "render": {"records"},
-    "console": {"errors", "parallel", "records", "render"},
+    "console": {"parallel", "records", "render", "staging"},
     "cli": {"console", "consumers", "errors", "records", "releases", "render", "source"},
     "__main__": {"cli"},
 }
