@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kolektor_cli.convert import check_output, clear_unfinished, write_tree
+    from kolektor_cli.convert import check_output, clear_unfinished, write_beside, write_tree
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.fits import count_images, fit_samples, make_fit
     from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kolektor_cli.releases import Release
     from kolektor_cli.sample import write_sample
     from kolektor_cli.scan import require_usable, scan_source
+    from kolektor_cli.sidefiles import side_files
     from kolektor_cli.source import Source, open_source
     from kolektor_cli.split import (
         PROTOCOLS,
@@ -105,17 +106,19 @@ __all__ = [
     "recognise",
     "require_usable",
     "scan_source",
+    "side_files",
     "split_rows",
     "to_output",
     "to_source",
     "verify_tree",
     "vicos",
+    "write_beside",
     "write_sample",
     "write_tree",
 ]
 
 _MODULES = {
-    "convert": ("check_output", "clear_unfinished", "write_tree"),
+    "convert": ("check_output", "clear_unfinished", "write_beside", "write_tree"),
     "errors": ("KolektorError",),
     "fits": ("count_images", "fit_samples", "make_fit"),
     "geometry": ("box_to_output", "box_to_source", "to_output", "to_source"),
@@ -129,6 +132,7 @@ _MODULES = {
     "releases": ("Release",),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
+    "sidefiles": ("side_files",),
     "source": ("Source", "open_source"),
     "split": (
         *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),

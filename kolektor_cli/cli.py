@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,20 +20,27 @@ import typer.core
 
 import kolektor_cli as api
 from kolektor_cli import render
-from kolektor_cli.consumers import CENTER_CROPS
+from kolektor_cli.consumers import (
+    CENTER_CROPS,
+    Offer,
+    defaults_for,
+    guide_for,
+    require_needs,
+)
 from kolektor_cli.errors import KolektorError, UsageError, reason
 from kolektor_cli.records import (
     AskedSize,
     Color,
+    ConsumerName,
+    Conversion,
     Fit,
     FitName,
-    Fitted,
-    Manifest,
+    Guide,
     Names,
     Plan,
-    Preview,
     SampleLayout,
     Scan,
+    Size,
     Split,
     TrainDefects,
 )
@@ -203,6 +210,10 @@ TrainDefectsOption: TypeAlias = Annotated[
         help="official: where the defective images of the folder train go; default unused.",
     ),
 ]
+ConsumerOption: TypeAlias = Annotated[
+    ConsumerName | None,
+    typer.Option("--for", help="Code that is to train on the tree: its needs are met."),
+]
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
 ]
@@ -252,7 +263,7 @@ def inspect(
     console = _console(quiet)
     with api.open_source(source) as opened:
         release = api.recognise(opened)
-        wanted = _make_fit(fit, size, None, release) if fit or size else None
+        wanted = _make_fit(fit, size, None, release.size) if fit or size else None
         with console.progress("inspect") as progress:
             scan = api.scan_source(opened, jobs=jobs, progress=progress)
         preview = None
@@ -337,6 +348,7 @@ def convert(
         str | None,
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
+    consumer: ConsumerOption = None,
     fit: FitOption = "stretch",
     size: SizeOption = None,
     color: Annotated[
@@ -363,6 +375,9 @@ def convert(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the category folder if it exists.")
     ] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="With --for anomalib: list the images in a CSV file.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
     ] = False,
@@ -387,6 +402,7 @@ def convert(
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
       kolektor convert KolektorSDD.zip data --fit square --dry-run
       kolektor convert KolektorSDD2.zip data --train-defects test
+      kolektor convert KolektorSDD.zip data --for patchcore
     """
     _keep_freed_memory()
     options = _given(
@@ -401,65 +417,83 @@ def convert(
     if split_file is not None:
         _refuse_protocol_options(protocol, options, fit)
     release = _recognise(source)
-    category = release.category if category is None else category
-    wanted = _make_fit(fit, size, seed, release)
     rule = protocol or release.protocol
-    if fit == "square" and "seed" not in api.protocol_options(rule):
-        options.pop("seed", None)  # the windows' alone
+    usual_category, usual_size = defaults_for(consumer, release.category, release.size)
+    category = usual_category if category is None else category
+    wanted = _make_fit(fit, size, seed, usual_size)
+    _check_needs(consumer, Offer(out, category, [wanted.size] if wanted.size else [], [color]))
+    beside = api.side_files(consumer, out, category, (), table=table)
     if not dry_run:
         api.clear_unfinished(source, out, category)
-    api.check_output(source, out, category, force=force)
+    api.check_output(source, out, category, force=force, beside=beside)
     console = _console(quiet)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
         if split_file is not None:
             data = _read_input(split_file)
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
         else:
+            options = _for_protocol(rule, fit, options)
             chosen = api.make_split(rule, scan.samples, scan.duplicates, options)
         fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
         plan = api.make_plan(scan, chosen, fitted, category=category, color=color, names=names)
+        paths = [image.path for image in plan.images]
+        beside = api.side_files(consumer, out, category, paths, table=table)
+        guide = _guide(consumer, out, plan, beside)
         _tell(console, scan, chosen)
-        if plan.lost:
-            console.note(render.lost_line(plan.lost))
+        _tell_losses(console, plan, beside)
+        preview, manifest = None, None
         if dry_run:
             preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
-            _show_conversion(console, plan, scan, fitted, out / category, preview, json=json)
-            return
-        with console.progress("convert") as progress:
-            manifest = api.write_tree(plan, opened, out, force=force, jobs=jobs, progress=progress)
-    _show_conversion(console, plan, scan, fitted, out / category, manifest, json=json)
-
-
-def _show_conversion(
-    console: Console,
-    plan: Plan,
-    scan: Scan,
-    fitted: Fitted,
-    target: Path,
-    outcome: Preview | Manifest,
-    *,
-    json: bool,
-) -> None:
-    """Show a plan, and the preview or the manifest that came of it."""
-    counts = api.count_images(fitted, plan.split)
-    preview = outcome if isinstance(outcome, Preview) else None
-    fingerprint = outcome.fingerprint if isinstance(outcome, Manifest) else None
+        else:
+            with console.progress("convert") as progress:
+                manifest = api.write_tree(
+                    plan, opened, out, force=force, jobs=jobs, progress=progress
+                )
+            api.write_beside(out, beside)
+    conversion = Conversion(
+        target=str(out / category),
+        scan=scan,
+        plan=plan,
+        counts=api.count_images(fitted, chosen),
+        leaks=tuple(api.find_leaks(chosen.assigned, scan.duplicates)),
+        guide=guide,
+        preview=preview,
+        manifest=manifest,
+    )
     if json:
-        facts = {"out": str(target), "dry_run": preview is not None, "fingerprint": fingerprint}
-        told: dict[str, object] = {
-            "leaks": render.leaks_json(api.find_leaks(plan.split.assigned, scan.duplicates)),
-            "findings": render.findings_json(scan.findings),
-        }
-        if preview:
-            told["geometry"] = render.preview_json(preview)
-        console.json("convert", True, facts | render.plan_json(plan, counts) | told)
-        return
-    console.tables([render.counts_table(str(target), counts)])
-    if preview:
-        console.tables([*render.preview_tables(preview), render.plan_table(plan)])
-        console.line("dry run: nothing was written")
+        console.json("convert", True, render.conversion_json(conversion))
     else:
-        console.line(f"fingerprint {fingerprint}")
+        console.tables(render.conversion_tables(conversion))
+        for line in render.conversion_lines(conversion):
+            console.line(line)
+
+
+def _check_needs(consumer: ConsumerName | None, offer: Offer) -> None:
+    if consumer is not None:
+        require_needs(consumer, offer)
+
+
+def _guide(
+    consumer: ConsumerName | None, out: Path, plan: Plan, files: Iterable[str]
+) -> Guide | None:
+    """Tell how the consumer trains on what is planned; refuse what it cannot train on."""
+    if consumer is None:
+        return None
+    sizes = {image.view.geometry.size for image in plan.images}
+    offer = Offer(out, plan.category, sizes, [plan.color])
+    require_needs(consumer, offer)
+    return guide_for(consumer, offer, files)
+
+
+def _tell_losses(console: Console, plan: Plan, beside: Collection[str]) -> None:
+    """Tell what a plan leaves out of the images, or of the files beside them."""
+    if plan.lost:
+        console.note(render.lost_line(plan.lost))
+    listed = [name for name in beside if not name.endswith(".yaml")]
+    if listed and any(image.split == "val" for image in plan.images):
+        console.note(
+            f"images for validation are not in {' and '.join(listed)}: its reader takes none"
+        )
 
 
 @app.command()
@@ -471,6 +505,7 @@ def verify(
         Path | None,
         typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
     ] = None,
+    consumer: ConsumerOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
     ] = False,
@@ -486,6 +521,7 @@ def verify(
     Example:
       kolektor verify data
       kolektor verify data/metal --source KolektorSDD.zip --json
+      kolektor verify data --for patchcore
     """
     console = _console(quiet)
     categories = api.find_categories(out)
@@ -498,6 +534,7 @@ def verify(
                         category,
                         source=opened,
                         scan=scan,
+                        consumer=consumer,
                         strict=strict,
                         jobs=jobs,
                         progress=progress,
@@ -623,14 +660,23 @@ def _maybe_scanned(
         yield source, scan
 
 
-def _make_fit(fit: FitName | None, size: str | None, seed: int | None, release: Release) -> Fit:
-    return api.make_fit(fit or "stretch", _parse_size(size), default=release.size, seed=seed or 0)
+def _make_fit(fit: FitName | None, size: str | None, seed: int | None, default: Size) -> Fit:
+    return api.make_fit(fit or "stretch", _parse_size(size), default=default, seed=seed or 0)
 
 
 def _given(**options: object) -> dict[str, object]:
     """Keep the options that were given: those of the protocol have their defaults there."""
     # By identity: 0 is a seed and a fold like any other, and equal to False.
     return {n: value for n, value in options.items() if value is not None and value is not False}
+
+
+def _for_protocol(
+    protocol: str, fit: FitName | None, options: dict[str, object]
+) -> dict[str, object]:
+    """Leave out the seed where it is for the windows of the fit square alone."""
+    if fit == "square" and "seed" not in api.protocol_options(protocol):
+        return {name: value for name, value in options.items() if name != "seed"}
+    return options
 
 
 def _refuse_protocol_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +31,15 @@ from kolektor_cli.tree import list_tree
 _REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
 
 
-def check_output(source: Path, out: Path, category: str, *, force: bool = False) -> None:
-    """Check, before any work, that the category folder may be made.
+def check_output(
+    source: Path,
+    out: Path,
+    category: str,
+    *,
+    force: bool = False,
+    beside: Collection[str] = (),
+) -> None:
+    """Check, before any work, that the category folder may be made, and the files `beside` it.
 
     Raises
     ------
@@ -40,13 +47,15 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         The category cannot be a folder's name; the output lies inside the source folder, or would
         replace the source.
     OutputError
-        `out` is no folder; or the category folder exists and `force` is not given, or it holds
-        something else than a dataset.
+        `out` is no folder; or the category folder or a file beside it exists and `force` is not
+        given, or is something else than a dataset or a file.
     """
     target = _check_place(source, out, category)
     try:
         if os.path.lexists(target):
             _refuse_existing(target, force)
+        for name in beside:
+            _refuse_existing_file(out / name, force)
     except OSError as error:
         raise OutputError(f"{target}: cannot be looked into: {reason(error)}") from error
 
@@ -98,6 +107,27 @@ def _refuse_existing(target: Path, force: bool) -> None:
             f"{target}: holds {others[0]}, so it is not a dataset's category folder, or not only; "
             "--force does not replace it"
         )
+
+
+def _refuse_existing_file(path: Path, force: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not force:
+        raise OutputError(f"{path}: exists already; --force replaces it")
+    if not path.is_file():
+        raise OutputError(f"{path}: is no file; remove it yourself")
+
+
+def write_beside(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write files beside the category folder, each all or nothing; existing ones are replaced.
+
+    Raises
+    ------
+    OutputError
+        One cannot be written.
+    """
+    for name, data in files.items():
+        staging.replace_file(out / name, data)
 
 
 def write_tree(

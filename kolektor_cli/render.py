@@ -14,6 +14,7 @@ from kolektor_cli.records import (
     LABELS,
     SPLIT_NAMES,
     Check,
+    Conversion,
     Counts,
     Finding,
     Fit,
@@ -403,14 +404,51 @@ def plan_table(plan: Plan) -> Table:
     return Table("Files", ("path", "sample"), tuple(rows))
 
 
-def plan_json(plan: Plan, counts: Counts) -> JsonObject:
-    """Put a plan into JSON."""
+def conversion_tables(conversion: Conversion) -> list[Table]:
+    """Make tables of a conversion: good and defective per split, and more of a dry run."""
+    tables = [counts_table(conversion.target, conversion.counts)]
+    if conversion.preview:
+        tables += [*preview_tables(conversion.preview), plan_table(conversion.plan)]
+    return tables
+
+
+def conversion_lines(conversion: Conversion) -> Iterator[str]:
+    """Write what stands below the tables of a conversion."""
+    if conversion.manifest:
+        yield f"fingerprint {conversion.manifest.fingerprint}"
+    else:
+        yield "dry run: nothing was written"
+    if conversion.guide:
+        yield f"{conversion.guide.title}:"
+        yield from (f"  {command}" for command in conversion.guide.commands)
+        yield from (f"note    {note}" for note in conversion.guide.notes)
+
+
+def conversion_json(conversion: Conversion) -> JsonObject:
+    """Put a conversion into JSON."""
+    plan, manifest = conversion.plan, conversion.manifest
+    result = {
+        "out": conversion.target,
+        "dry_run": manifest is None,
+        "fingerprint": manifest.fingerprint if manifest else None,
+        **_plan_json(plan),
+        "counts": counts_json(conversion.counts),
+        "leaks": leaks_json(conversion.leaks),
+        "findings": findings_json(conversion.scan.findings),
+    }
+    if conversion.preview:
+        result["geometry"] = preview_json(conversion.preview)
+    if conversion.guide:
+        result["consumer"] = asdict(conversion.guide)
+    return result
+
+
+def _plan_json(plan: Plan) -> JsonObject:
     return {
         "category": plan.category,
         "release": plan.release,
         "options": dict(plan.options),
         "split": {"protocol": plan.split.protocol, **plan.split.parameters},
-        "counts": counts_json(counts),
         "images": [
             {
                 "path": image.path,

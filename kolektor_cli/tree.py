@@ -130,13 +130,20 @@ def read_tree(category: Path, jobs: int | None = None, progress: Progress = no_p
     found, problem = None, None
     if entries.get(MANIFEST_NAME) == "file":
         try:
-            found = manifest.from_bytes(_read(category / MANIFEST_NAME))
+            found = manifest.from_bytes(read_file(category / MANIFEST_NAME))
         except ManifestError as error:
             problem = _without_name(error, MANIFEST_NAME)
     return Tree(category, entries, dict(zip(pngs, facts, strict=True)), found, problem)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Read a file of a tree, or one beside it.
+
+    Raises
+    ------
+    OutputError
+        It cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -144,7 +151,7 @@ def _read(path: Path) -> bytes:
 
 
 def _read_png(category: Path, path: str) -> PngFacts:
-    data = _read(category / path)
+    data = read_file(category / path)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         header = images.read_png(data, path)
