@@ -52,7 +52,7 @@ ALLOWED = {
     "render": {"records"},
     "console": {"parallel", "records", "render", "staging"},
     "cli": {"console", "errors", "records", "render", "source"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "errors"},
 }
 
 
