@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import pickletools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
@@ -146,6 +147,7 @@ def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
         The pickle is damaged, asks for anything but plain values, or is of another form.
     """
     try:
+        _refuse_far_places(data)
         content = _PlainUnpickler(io.BytesIO(data)).load()
     except (pickle.UnpicklingError, *_DAMAGE) as error:
         raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
@@ -162,11 +164,21 @@ def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
 _DAMAGE = (EOFError, IndexError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
+def _refuse_far_places(data: bytes) -> None:
+    """Refuse a pickle that fills a place far off: Python takes memory for all those before it."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in _PUTS and isinstance(argument, int) and argument > len(data):
+            raise pickle.UnpicklingError(f"puts something in the place {argument}")
+
+
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
 def _item_of(entry: Any) -> str:
     """Return the item of an entry, which is a name or begins with one."""
     item = entry if isinstance(entry, str) else entry[0]
     if not isinstance(item, str):
-        raise TypeError(f"{item!r} is no item's name")
+        raise TypeError("an entry does not begin with an item's name")
     return item
 
 
