@@ -12,6 +12,7 @@ _ADVICE = {
     errno.EPERM: "allow it, or choose another place",
     errno.EMFILE: "raise the limit ('ulimit -n'), or use fewer --jobs",
     errno.ENFILE: "wait until the system has fewer files open",
+    errno.ENOMEM: "use fewer --jobs, or allow more memory",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,6 +13,9 @@ from kolektor_cli.errors import LimitError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_THREAD_BYTES = 2**25
+"""What a thread needs at least, 32 MiB: 8 of stack, and the buffers of an image."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of items done and their total."""
@@ -43,9 +47,10 @@ def parallel_map(
     Raises
     ------
     LimitError
-        A thread cannot be started.
+        A thread cannot be started, or there is no memory for them all.
     """
     jobs = jobs or default_jobs()
+    _require_memory(jobs)
     results: list[Result] = []
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(jobs) as executor:
@@ -63,6 +68,17 @@ def parallel_map(
             for future in pending:
                 future.cancel()
     return results
+
+
+def _require_memory(jobs: int) -> None:
+    """Ask for the address space that threads need, and give it back untouched.
+
+    A thread that finds no memory as it begins dies, and Python waits for its beginning forever.
+    """
+    try:
+        mmap.mmap(-1, jobs * _THREAD_BYTES).close()
+    except OSError as error:
+        raise LimitError(f"memory ran out for {jobs} threads; use fewer --jobs") from error
 
 
 def _submit(

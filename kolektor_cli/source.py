@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import lzma
 import os
 import re
 import stat
@@ -37,8 +36,12 @@ MAX_FILES = 2**17
 _MAX_DIRECTORY_BYTES = 2**24
 """The longest directory of an archive, 16 MiB: 128 bytes for each of `MAX_FILES`."""
 
-_PLAIN_STEP, _OTHER_STEP = 2**16, 2**12
-"""Bytes to unpack at a time by methods that stop when they are told to, and by others."""
+_STEP = 2**16
+"""Bytes to unpack at a time: zipfile reads as many packed ones, and `_ShortReads` bounds those."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How files may be packed. By others zipfile unpacks all that it was given, whatever it is asked
+for: 4 kB of bzip2 are 5 GB of zeros."""
 
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
@@ -246,16 +249,16 @@ class ZipSource(Source):
             if entry is None:
                 raise SourceError(f"{name}: is not in the archive {self.path}")
             _check_size(name, entry.file_size)
+            if entry.compress_type not in _METHODS:
+                raise NotImplementedError(f"it is packed by the method {entry.compress_type}")
             with self._archive.open(entry) as file:
-                data = _unpack(file, entry)
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, *_DAMAGE) as error:
+                data = _unpack(file, entry.file_size)
+        except (zipfile.BadZipFile, zlib.error, EOFError, *_DAMAGE) as error:
             raise SourceError(f"{name}: is damaged in the archive: {error}") from error
         except NotImplementedError as error:
-            raise SourceError(f"{name}: cannot be unpacked: {error}") from error
+            message = f"{name}: cannot be unpacked: {error}; unpack the archive and give the folder"
+            raise SourceError(message) from error
         except OSError as error:
-            # bzip2 reports damaged data as an OSError that has no number.
-            if error.errno is None:
-                raise SourceError(f"{name}: is damaged in the archive: {error}") from error
             raise SourceError(f"{self.path}: cannot be read: {reason(error)}") from error
         if len(data) != entry.file_size:
             raise SourceError(f"{name}: is damaged in the archive: it is not of the size it claims")
@@ -296,17 +299,14 @@ def _open_archive(path: Path, file: io.FileIO) -> zipfile.ZipFile:
 _DAMAGE = (struct.error, UnicodeDecodeError, OverflowError)
 
 
-def _unpack(file: IO[bytes], entry: zipfile.ZipInfo) -> bytes:
+def _unpack(file: IO[bytes], size: int) -> bytes:
     """Read as many bytes as an entry claims to have, and its end, where the CRC is checked.
 
-    A little at a time: zipfile inflates what it reads without a bound for some methods, and so up
-    to a hundred megabytes from the few kilobytes that it reads at least.
+    Asked for all at once, zipfile unpacks it all first, whatever size is claimed.
     """
-    plain = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    step = _PLAIN_STEP if plain else _OTHER_STEP
     parts = []
-    left = entry.file_size
-    while left and (part := file.read(min(left, step))):
+    left = size
+    while left and (part := file.read(min(left, _STEP))):
         parts.append(part)
         left -= len(part)
     file.read(1)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# By name: open files, bytes of a file, bytes of address space beyond what is there.
 LIMITS = {
     "files": resource.RLIMIT_NOFILE,
     "file_size": resource.RLIMIT_FSIZE,
@@ -80,7 +81,9 @@ class Forks:
 
 def answer(request: Mapping[str, Any], run: Callable[[], None]) -> dict[str, object]:
     """Run a request in a fork, and tell how that ended."""
-    error, counter = os.memfd_create("error"), os.memfd_create("counter")
+    # A pipe, which no limit on the size of files bounds, and whose buffer holds any message.
+    read_end, error = os.pipe()
+    counter = os.memfd_create("counter")
     begun = time.perf_counter()
     child = os.fork()
     if child == 0:
@@ -89,15 +92,20 @@ def answer(request: Mapping[str, Any], run: Callable[[], None]) -> dict[str, obj
         time.sleep(request["kill_after"])
         os.kill(child, request["signal"])
     _, status = os.waitpid(child, 0)
+    os.close(error)
     ended = {
         "code": os.waitstatus_to_exitcode(status),
-        "error": os.pread(error, 2**20, 0).decode(),
+        "error": _all_of(read_end),
         "seconds": time.perf_counter() - begun,
         "events": os.fstat(counter).st_size,
     }
-    os.close(error)
     os.close(counter)
     return ended
+
+
+def _all_of(read_end: int) -> str:
+    with os.fdopen(read_end, "rb") as pipe:
+        return pipe.read().decode()
 
 
 def _be_the_run(
@@ -108,19 +116,29 @@ def _be_the_run(
         nothing = os.open(os.devnull, os.O_RDWR)
         for old, new in ((nothing, 0), (nothing, 1), (error, 2)):
             os.dup2(old, new)
-        os.closerange(3, error)
+        os.closerange(3, min(error, counter))
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         sys.argv[1:] = request["arguments"]
         _watch(request, counter)
         for name, limit in request["limits"].items():
-            resource.setrlimit(LIMITS[name], (limit, limit))
+            value = limit + _memory() if name == "memory" else limit
+            resource.setrlimit(LIMITS[name], (value, value))
         run()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 70
-    except BaseException as problem:
-        os.write(2, f"Traceback: {problem!r}".encode())
     finally:
+        problem = sys.exc_info()[1]
+        if problem is not None:
+            os.write(2, f"Traceback: {problem!r}".encode())
+        sys.stderr.flush()
         # Not the exit of the process that was forked: its buffers are not this one's to write.
         os._exit(code)
+
+
+def _memory() -> int:
+    """Return the bytes of address space that this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
 
 
 def _watch(request: Mapping[str, Any], counter: int) -> None:
@@ -138,18 +156,23 @@ def _watch(request: Mapping[str, Any], counter: int) -> None:
 
 
 def _serve() -> None:
+    import typer.core
     import typer.main
 
     import kolektor_cli
-    from kolektor_cli import cli, console, releases
+    from kolektor_cli import __main__, cli, console, releases
 
     for name in kolektor_cli.__all__:
         getattr(kolektor_cli, name)
     console.Console(quiet=True)
     releases.kolektorsdd()
-    cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    group.commands["verify"].make_context("verify", ["-j", "1", "."])
+    cli.app = group  # type: ignore[assignment]
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line), cli.main)), flush=True)
+        sys.stdout.write(json.dumps(answer(json.loads(line), __main__.main)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ ALLOWED = {
     "render": {"records"},
     "console": {"parallel", "records", "render", "staging"},
     "cli": {"console", "consumers", "errors", "records", "releases", "render", "source"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "errors"},
 }
 
 
