@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
 
 import kolektor_cli as api
-from kolektor_cli import render
+from kolektor_cli import render, render_conversion
 from kolektor_cli.consumers import (
     CENTER_CROPS,
     Offer,
@@ -28,8 +28,27 @@ from kolektor_cli.consumers import (
     require_needs,
 )
 from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.options import (
+    ConsumerOption,
+    DropLeaksOption,
+    FitOption,
+    FoldOption,
+    FoldsOption,
+    JobsOption,
+    JsonOption,
+    ProtocolOption,
+    QuietOption,
+    SeedOption,
+    SizeOption,
+    SkipBadOption,
+    SourceArgument,
+    SplitSeedOption,
+    TestGoodOption,
+    TrainDefectsOption,
+    ValOption,
+    parse_size,
+)
 from kolektor_cli.records import (
-    AskedSize,
     Color,
     ConsumerName,
     Conversion,
@@ -42,7 +61,6 @@ from kolektor_cli.records import (
     Scan,
     Size,
     Split,
-    TrainDefects,
 )
 
 if TYPE_CHECKING:
@@ -115,109 +133,10 @@ def main() -> None:
     app()
 
 
-def _parse_size(text: str | None) -> AskedSize:
-    """Return width and height of ``WxH``, or of ``N`` for a square."""
-    if text is None:
-        return None
-    if text == "source":
-        return "source"
-    width, by, height = text.partition("x")
-    if not by:
-        height = width
-    if not (text.isascii() and width.isdecimal() and height.isdecimal()):
-        message = f"{text!r} is neither WxH, as in 500x1240, nor N, nor 'source'"
-        raise typer.BadParameter(message, param_hint="--size")
-    return int(width), int(height)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"kolektor {api.__version__}")
         raise typer.Exit
-
-
-SourceArgument: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
-]
-JobsOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
-]
-QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress bar and no notes on standard error.")
-]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")]
-SeedOption: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
-]
-ProtocolOption: TypeAlias = Annotated[
-    Literal["balanced", "vicos", "grouped", "anomalib", "official"] | None,
-    typer.Option(
-        help="Rule by which samples are split; 'kolektor split --help' tells of each. "
-        "Default: balanced; of KolektorSDD2 official.",
-        show_default=False,
-    ),
-]
-SplitSeedOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        min=0,
-        help="balanced, grouped, and the fit square: the seed; default 0.",
-    ),
-]
-TestGoodOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        help="balanced: good samples to test; default: as many as are defective.",
-    ),
-]
-ValOption: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        metavar="FRACTION",
-        help="balanced: part of the good samples not tested that is for validation; default 0.",
-    ),
-]
-FoldOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(metavar="I", min=0, help="vicos, grouped: the fold to test, from 0."),
-]
-FoldsOption: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="K", min=2, help="grouped: number of folds; default 3.")
-]
-DropLeaksOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
-]
-FitOption: TypeAlias = Annotated[
-    FitName | None,
-    typer.Option("--fit", help="How images are fitted; 'kolektor convert --help' tells of each."),
-]
-SizeOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZE",
-        help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
-        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
-    ),
-]
-TrainDefectsOption: TypeAlias = Annotated[
-    TrainDefects | None,
-    typer.Option(
-        help="official: where the defective images of the folder train go; default unused.",
-    ),
-]
-ConsumerOption: TypeAlias = Annotated[
-    ConsumerName | None,
-    typer.Option("--for", help="Code that is to train on the tree: its needs are met."),
-]
-SkipBadOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
-]
 
 
 @app.callback()
@@ -273,14 +192,14 @@ def inspect(
             preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     ok = not scan.errors
     if json:
-        geometry = {"geometry": render.preview_json(preview)} if preview else {}
+        geometry = {"geometry": render_conversion.preview_json(preview)} if preview else {}
         console.json("inspect", ok, render.scan_json(scan) | geometry)
     elif csv:
         console.csv(render.scan_rows(scan))
         console.notes(scan.findings)
     else:
         console.tables(render.scan_tables(scan))
-        console.tables(render.preview_tables(preview) if preview else [])
+        console.tables(render_conversion.preview_tables(preview) if preview else [])
         console.findings(scan.findings)
     _exit_unless(ok)
 
@@ -462,10 +381,10 @@ def convert(
         manifest=manifest,
     )
     if json:
-        console.json("convert", True, render.conversion_json(conversion))
+        console.json("convert", True, render_conversion.conversion_json(conversion))
     else:
-        console.tables(render.conversion_tables(conversion))
-        for line in render.conversion_lines(conversion):
+        console.tables(render_conversion.conversion_tables(conversion))
+        for line in render_conversion.conversion_lines(conversion):
             console.line(line)
 
 
@@ -489,7 +408,7 @@ def _guide(
 def _tell_losses(console: Console, plan: Plan, beside: Collection[str]) -> None:
     """Tell what a plan leaves out of the images, or of the files beside them."""
     if plan.lost:
-        console.note(render.lost_line(plan.lost))
+        console.note(render_conversion.lost_line(plan.lost))
     listed = [name for name in beside if not name.endswith(".yaml")]
     if listed and any(image.split == "val" for image in plan.images):
         console.note(
@@ -662,7 +581,7 @@ def _maybe_scanned(
 
 
 def _make_fit(fit: FitName | None, size: str | None, seed: int | None, default: Size) -> Fit:
-    return api.make_fit(fit or "stretch", _parse_size(size), default=default, seed=seed or 0)
+    return api.make_fit(fit or "stretch", parse_size(size), default=default, seed=seed or 0)
 
 
 def _given(**options: object) -> dict[str, object]:
