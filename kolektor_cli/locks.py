@@ -55,14 +55,16 @@ def locked_folder(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Windows cannot remove an open file; where there are locks, this one must outlive it.
+        # Where there are locks, this one must outlive its file; Windows removes no open file.
         if sys.platform == "win32":
             os.close(descriptor)
-        with suppress(OSError):
-            (folder / _LOCK).unlink()
-            folder.rmdir()
-        if sys.platform != "win32":
-            os.close(descriptor)
+        try:
+            with suppress(OSError):
+                (folder / _LOCK).unlink()
+                folder.rmdir()
+        finally:
+            if sys.platform != "win32":
+                os.close(descriptor)
 
 
 def _try_to_take(folder: Path, target: Path) -> int | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kolektor_cli import atomic
-from kolektor_cli.errors import OutputError, reason
+from kolektor_cli.errors import KolektorError, OutputError, reason
 from kolektor_cli.locks import locked_folder
 from kolektor_cli.parallel import parallel_map
 
@@ -118,7 +118,7 @@ def clear_unfinished(target: Path) -> None:
     if not os.path.lexists(_workshop_of(target)):
         return
     try:
-        with _working_on(target):
+        with _holding(_workshop_of(target), target):
             pass
     except OSError as error:
         raise _not_written(target, error) from error
@@ -152,12 +152,25 @@ def _not_written(target: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def _working_on(target: Path) -> Iterator[Path]:
-    """Hold the folder for unfinished work, emptied of what a dead run left there."""
+    """Make and hold the folder for unfinished work; it is gone when this ends."""
     workshop = _workshop_of(target)
+    try:
+        with _holding(workshop, target):
+            yield workshop
+    except BaseException:
+        # An interruption may have come while the folder was being made or removed.
+        with suppress(KolektorError):
+            clear_unfinished(target)
+        raise
+
+
+@contextmanager
+def _holding(workshop: Path, target: Path) -> Iterator[None]:
+    """Hold the folder for unfinished work, emptied of what a dead run left there."""
     with locked_folder(workshop, target):
         try:
             _empty(workshop, target)
-            yield workshop
+            yield
         finally:
             # An error under way is the one to report; what stays is for the next run to remove.
             _empty(workshop, target, ignore_errors=True)

@@ -213,7 +213,7 @@ def test_a_full_disk_under_standard_output_is_told(make_dataset: MakeDataset) ->
         )
     assert result.returncode == 3
     assert result.stderr.startswith("Error: standard output: No space left on device; make room")
-    assert result.stderr.count("\n") == 1
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_quiet_says_nothing_on_standard_error(make_dataset: MakeDataset, tmp_path: Path) -> None:

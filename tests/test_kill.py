@@ -32,8 +32,8 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture
 def source(make_dataset: MakeDataset) -> Path:
-    """Hold 12 small samples."""
-    return make_dataset(items=3, parts=4)
+    """Hold 24 small samples."""
+    return make_dataset(items=3, parts=8)
 
 
 def state(folder: Path) -> Mapping[str, tuple[object, ...]]:
