@@ -2,7 +2,7 @@
 
 Each image is reduced to a small thumbnail of its coarse detail; two images are the same picture if
 their thumbnails correlate by `THRESHOLD` or more. Measured on the real KolektorSDD: the 24 pairs
-that are the same picture correlate by 0.98 and more, all others by 0.56 and less. An image that was
+that are the same picture correlate by 0.98 and more, all others by 0.52 and less. An image that was
 saved again as JPEG of quality 60, made 10 % brighter or darker, moved by 10 pixels each way or
 scaled by 2 % correlates by 0.85 or more with what it was; one to which all of this was done by
 0.80.
@@ -20,14 +20,11 @@ import numpy.typing as npt
 from kolektor_cli.images import Pixels
 
 THRESHOLD = 0.70
-"""Correlation from which two images count as the same picture: amid the gap from 0.56 to 0.85."""
+"""Correlation from which two images count as the same picture: amid the gap from 0.52 to 0.85."""
 
 THUMBNAIL_SIZE = (20, 50)
 """Width and height of a thumbnail; a pixel covers 23x23 pixels of a KolektorSDD image, so that a
 shift by a few pixels changes little."""
-
-DECODED_SIZE = (2 * THUMBNAIL_SIZE[0], 2 * THUMBNAIL_SIZE[1])
-"""Width and height that an image should at least be decoded at, to make a thumbnail of it."""
 
 _MARGIN = 0.05
 """Share of width and height that is ignored at each edge: what moves or scales an image leaves
@@ -49,9 +46,10 @@ Thumbnail: TypeAlias = npt.NDArray[np.int8]
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
     """Reduce an image, height x width uint8 and at any scale, to its thumbnail."""
-    height, width = pixels.shape
+    shrunk = _shrunk(pixels)
+    height, width = shrunk.shape
     top, left = int(height * _MARGIN), int(width * _MARGIN)
-    inner = pixels[top : height - top, left : width - left]
+    inner = shrunk[top : height - top, left : width - left]
     small = cv2.resize(inner, THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(small, (0, 0), s) for s in (_FINE_SIGMA, _COARSE_SIGMA))
     detail = np.asarray(fine - coarse, np.float32)
@@ -60,6 +58,20 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
         return np.zeros(detail.size, np.int8)
     scaled = np.rint(detail * (127 / np.abs(detail).max()))
     return np.asarray(scaled, np.int8).ravel()
+
+
+def _shrunk(pixels: Pixels) -> Pixels:
+    """Average squares of pixels to one, as large as leave twice the size of a thumbnail.
+
+    To resize a KolektorSDD image to a thumbnail takes 1.5 ms, with this before it 0.3 ms.
+    """
+    height, width = pixels.shape
+    side = min(width // (2 * THUMBNAIL_SIZE[0]), height // (2 * THUMBNAIL_SIZE[1]))
+    if side < 2:
+        return pixels
+    size = (width // side, height // side)
+    whole = pixels[: side * size[1], : side * size[0]]
+    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def similar_pairs(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:

@@ -33,8 +33,7 @@ def scan_source(
 ) -> Scan:
     """Find the samples of a source, which of them are the same picture, and what is wrong.
 
-    Every file is read, hashed and decoded, the images at a reduced scale. `jobs` defaults to the
-    number of processors.
+    Every file is read, hashed and decoded. `jobs` defaults to the number of processors.
 
     Raises
     ------
