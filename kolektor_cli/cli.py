@@ -89,6 +89,7 @@ def main() -> None:
     """Run the command line."""
     # What OpenCV has to say of a file is in our message; it would say it again on its own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    _keep_freed_memory()
     # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -381,7 +382,6 @@ def convert(
       kolektor convert KolektorSDD.zip data --fit square --dry-run
       kolektor convert KolektorSDD2.zip data --train-defects test
     """
-    _keep_freed_memory()
     options = _given(
         seed=seed,
         test_good=test_good,
