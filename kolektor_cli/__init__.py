@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kolektor_cli.convert import check_output, write_tree
+    from kolektor_cli.convert import check_output, drafting, write_tree
+    from kolektor_cli.drafts import Drafts
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.fits import count_images, fit_samples, make_fit
     from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
+    "Drafts",
     "Duplicate",
     "Finding",
     "Fit",
@@ -89,6 +91,7 @@ __all__ = [
     "check_output",
     "count_images",
     "count_samples",
+    "drafting",
     "find_categories",
     "find_leaks",
     "fit_samples",
@@ -114,7 +117,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "convert": ("check_output", "write_tree"),
+    "convert": ("check_output", "drafting", "write_tree"),
+    "drafts": ("Drafts",),
     "errors": ("KolektorError",),
     "fits": ("count_images", "fit_samples", "make_fit"),
     "geometry": ("box_to_output", "box_to_source", "to_output", "to_source"),

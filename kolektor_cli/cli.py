@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
@@ -401,7 +401,11 @@ def convert(
         options.pop("seed", None)  # the windows' alone
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
-    with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
+    drafting = nullcontext() if dry_run else api.drafting(out, category, wanted, color)
+    with (
+        drafting as drafts,
+        _usable(source, console, jobs, skip_bad=skip_bad, drafts=drafts) as (opened, scan),
+    ):
         if split_file is not None:
             data = _read_input(split_file)
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
@@ -417,7 +421,9 @@ def convert(
             _show_conversion(console, plan, scan, fitted, out / category, preview, json=json)
             return
         with console.progress("convert") as progress:
-            manifest = api.write_tree(plan, opened, out, force=force, jobs=jobs, progress=progress)
+            manifest = api.write_tree(
+                plan, opened, out, drafts=drafts, force=force, jobs=jobs, progress=progress
+            )
     _show_conversion(console, plan, scan, fitted, out / category, manifest, json=json)
 
 
@@ -579,12 +585,18 @@ def _recognise(path: Path) -> Release:
 
 @contextmanager
 def _usable(
-    path: Path, console: Console, jobs: int | None, *, skip_bad: bool
+    path: Path,
+    console: Console,
+    jobs: int | None,
+    *,
+    skip_bad: bool,
+    drafts: api.Drafts | None = None,
 ) -> Iterator[tuple[Source, Scan]]:
-    """Open and scan a source; refuse what is broken."""
+    """Open and scan a source, drafting what may be written of it; refuse what is broken."""
+    visit = {"visit": drafts.write} if drafts else {}
     with api.open_source(path) as source:
         with console.progress("scan") as progress:
-            scan = api.scan_source(source, jobs=jobs, progress=progress)
+            scan = api.scan_source(source, jobs=jobs, progress=progress, **visit)
         api.require_usable(scan, skip_bad=skip_bad)
         yield source, scan
 

@@ -61,17 +61,17 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
 
 
 def _shrunk(pixels: Pixels) -> Pixels:
-    """Average squares of pixels to one, as large as leave twice the size of a thumbnail.
+    """Halve an image as long as twice the size of a thumbnail is left, by averages of 2x2 pixels.
 
-    To resize a KolektorSDD image to a thumbnail takes 1.5 ms, with this before it 0.3 ms.
+    To resize a KolektorSDD image to a thumbnail takes 1.5 ms, with this before it 0.25 ms.
     """
     height, width = pixels.shape
-    side = min(width // (2 * THUMBNAIL_SIZE[0]), height // (2 * THUMBNAIL_SIZE[1]))
-    if side < 2:
-        return pixels
-    size = (width // side, height // side)
-    whole = pixels[: side * size[1], : side * size[0]]
-    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    while width >= 4 * THUMBNAIL_SIZE[0] and height >= 4 * THUMBNAIL_SIZE[1]:
+        height, width = height // 2, width // 2
+        whole = pixels[: 2 * height, : 2 * width]
+        halved = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+        pixels = halved.astype(np.uint8, copy=False)
+    return pixels
 
 
 def similar_pairs(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:

@@ -241,7 +241,8 @@ def _components_in_output(
     `components` are those in a `place` of the source that holds them and a pixel around: the centre
     of a pixel that interpolation sets is less than a pixel from a marked one.
     """
-    rows, columns = np.nonzero(resized)
-    x, y = to_source(scale, columns + 0.5, rows + 0.5)
+    left, top, width, height = cv2.boundingRect(resized)
+    rows, columns = np.nonzero(resized[top : top + height, left : left + width])
+    x, y = to_source(scale, left + columns + 0.5, top + rows + 0.5)
     inside = components[y.astype(np.intp) - place[1], x.astype(np.intp) - place[0]]
     return set(np.unique(inside).tolist())

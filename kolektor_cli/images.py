@@ -265,6 +265,8 @@ def to_rgb(pixels: Pixels) -> Pixels:
 
 def gray_values(pixels: Pixels) -> tuple[int, ...]:
     """List the values that occur, in ascending order; quick where most are 0, as in masks."""
+    if not pixels.any():
+        return (0,)
     marked = pixels[pixels > 0]
     background = (0,) if marked.size < pixels.size else ()
     return (*background, *np.unique(marked).tolist())

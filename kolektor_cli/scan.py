@@ -12,7 +12,7 @@ from kolektor_cli import images
 from kolektor_cli.deviations import deviations
 from kolektor_cli.duplicates import Thumbnail, connected, similar_pairs
 from kolektor_cli.errors import SourceError
-from kolektor_cli.examine import Examined, examine
+from kolektor_cli.examine import Examined, Visit, examine, no_visit
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.recognition import find_candidates
 from kolektor_cli.records import (
@@ -29,11 +29,17 @@ from kolektor_cli.source import Source
 
 
 def scan_source(
-    source: Source, *, jobs: int | None = None, progress: Progress = no_progress
+    source: Source,
+    *,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    visit: Visit = no_visit,
 ) -> Scan:
     """Find the samples of a source, which of them are the same picture, and what is wrong.
 
-    Every file is read, hashed and decoded. `jobs` defaults to the number of processors.
+    Every file is read, hashed and decoded. `jobs` defaults to the number of processors. What is
+    decoded is shown to `visit`, from as many threads at once, with each sample as far as it is
+    known then: it may be left out later, and its group is its item still.
 
     Raises
     ------
@@ -42,7 +48,8 @@ def scan_source(
     """
     release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examined = parallel_map(partial(examine, source, release, candidates), ordered, jobs, progress)
+    examine_one = partial(examine, source, release, candidates, visit)
+    examined = parallel_map(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     findings += [finding for result in examined for finding in result.findings]
     left_out = {r.name: r.findings[0].code for r in examined if not r.sample}

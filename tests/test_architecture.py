@@ -45,13 +45,14 @@ ALLOWED = {
     "layout": {"errors", "fits", "records", "rules"},
     "manifest": {"errors", "records", "rules"},
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
+    "drafts": {"errors", "fits", "geometry", "images", "records"},
     "convert": {
-        *("errors", "geometry", "images", "layout", "manifest", "parallel", "records", "rules"),
+        *("drafts", "errors", "images", "layout", "manifest", "parallel", "records", "rules"),
         *("source", "staging", "tree"),
     },
     "provenance": {
-        *("convert", "errors", "fits", "geometry", "images", "parallel", "records", "rules"),
-        *("source", "split", "tree"),
+        *("convert", "drafts", "errors", "fits", "geometry", "images", "parallel", "records"),
+        *("rules", "source", "split", "tree"),
     },
     "leaks": {"duplicates", "records", "rules", "tree"},
     "verify": {
