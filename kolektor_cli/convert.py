@@ -125,7 +125,8 @@ def write_tree(
         made = drafts.by_sample if drafts and drafts.color == plan.color else {}
         entries = _write_files(plan, source, stage, made, jobs, progress)
         result = _make_manifest(plan, entries)
-        (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
+        with (stage / MANIFEST_NAME).open("wb") as file:
+            file.writelines(manifest.to_pieces(result))
         _check_listing(stage, result)
         _put_in_place(stage, out / plan.category, force)
     return result
