@@ -89,6 +89,8 @@ def main() -> None:
     """Run the command line."""
     # What OpenCV has to say of a file is in our message; it would say it again on its own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    # Threads of our own multiply matrices; OpenBLAS's would wait for each other, spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _keep_freed_memory()
     # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
     for name in ("SIGTERM", "SIGHUP"):
@@ -558,6 +560,8 @@ def sample(
 def _keep_freed_memory() -> None:
     """Let glibc keep what is freed, up to 256 MB, instead of returning it to the system each time.
 
+    Blocks of 32 MB and more, the most that older versions take here, are returned.
+
     Every image takes several buffers of a megabyte; to get and return them costs a sixth of a
     conversion's time (3.9 s against 3.3 s on the real dataset); to keep them, 6 MB. Elsewhere
     than under glibc nothing is done.
@@ -568,7 +572,7 @@ def _keep_freed_memory() -> None:
         return
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
     mallopt(trim_threshold, 2**28)
-    mallopt(mmap_threshold, 2**26)
+    mallopt(mmap_threshold, 2**25)
 
 
 def _console(quiet: bool) -> Console:

@@ -58,7 +58,7 @@ def scan_source(
 
     repeats = _repeated_parts([sample for sample, _ in seen], release)
     seen = [(sample, thumbnail) for sample, thumbnail in seen if sample.name not in repeats]
-    pairs = _find_duplicates(source, seen)
+    pairs = _find_duplicates(source, seen, jobs)
     contradictions = _contradictions(pairs, release)
     findings += [*repeats.values(), *contradictions.values()]
     findings += [*_doubts(pairs, contradictions), *_differing_masks(pairs)]
@@ -120,9 +120,11 @@ def _folder(sample: Sample) -> str:
 Pair = tuple[Sample, Sample, Duplicate]
 
 
-def _find_duplicates(source: Source, seen: Sequence[tuple[Sample, Thumbnail]]) -> list[Pair]:
+def _find_duplicates(
+    source: Source, seen: Sequence[tuple[Sample, Thumbnail]], jobs: int | None
+) -> list[Pair]:
     """Find all pairs of samples that are the same picture, in natural order."""
-    indices = set(similar_pairs([thumbnail for _, thumbnail in seen]))
+    indices = set(similar_pairs([thumbnail for _, thumbnail in seen], jobs))
     same_file = defaultdict(list)
     for index, (sample, _) in enumerate(seen):
         same_file[sample.image_sha256].append(index)

@@ -74,7 +74,7 @@ def verify_tree(
     """
     tree = read_tree(category, jobs, progress)
     checks = [check(tree) for check in CHECKS]
-    checks += leaks.check_leaks(tree, strict=strict)
+    checks += leaks.check_leaks(tree, strict=strict, jobs=jobs)
     if source is not None and scan is not None:
         checks.append(check_source(tree, source, scan, jobs, progress))
     decoded = all(facts.problem is None for facts in tree.pngs.values())

@@ -22,7 +22,7 @@ ALLOWED = {
     "images": {"errors", "pngrows"},
     "geometry": {"errors", "images", "records"},
     "deviations": {"records", "releases"},
-    "duplicates": {"images"},
+    "duplicates": {"images", "parallel"},
     "copies": {"errors", "records", "source"},
     "pairing": {"copies", "errors", "records", "releases", "source"},
     "itemfolders": {"pairing", "releases"},
