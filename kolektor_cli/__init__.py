@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kolektor_cli.cluster import dask_cluster
     from kolektor_cli.convert import check_output, drafting, write_tree
     from kolektor_cli.drafts import Drafts
     from kolektor_cli.errors import KolektorError
@@ -91,6 +92,7 @@ __all__ = [
     "check_output",
     "count_images",
     "count_samples",
+    "dask_cluster",
     "drafting",
     "find_categories",
     "find_leaks",
@@ -117,6 +119,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "cluster": ("dask_cluster",),
     "convert": ("check_output", "drafting", "write_tree"),
     "drafts": ("Drafts",),
     "errors": ("KolektorError",),

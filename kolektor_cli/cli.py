@@ -362,6 +362,13 @@ def convert(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
+        ),
+    ] = None,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
@@ -403,9 +410,11 @@ def convert(
         options.pop("seed", None)  # the windows' alone
     api.check_output(source, out, category, force=force)
     console = _console(quiet)
-    drafting = nullcontext() if dry_run else api.drafting(out, category, wanted, color)
+    # Files are written while the source is scanned, unless others are to write them.
+    local = not dry_run and dask is None
     with (
-        drafting as drafts,
+        api.dask_cluster(dask) if dask else nullcontext((None, jobs)) as (executor, writers),
+        api.drafting(out, category, wanted, color) if local else nullcontext() as drafts,
         _usable(source, console, jobs, skip_bad=skip_bad, drafts=drafts) as (opened, scan),
     ):
         if split_file is not None:
@@ -424,7 +433,14 @@ def convert(
             return
         with console.progress("convert") as progress:
             manifest = api.write_tree(
-                plan, opened, out, drafts=drafts, force=force, jobs=jobs, progress=progress
+                plan,
+                opened,
+                out,
+                drafts=drafts,
+                force=force,
+                jobs=writers,
+                executor=executor,
+                progress=progress,
             )
     _show_conversion(console, plan, scan, fitted, out / category, manifest, json=json)
 

@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,7 @@ def write_tree(
     drafts: Drafts | None = None,
     force: bool = False,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Write the tree of `plan` to the folder of its category in `out`, all or nothing.
@@ -112,6 +114,9 @@ def write_tree(
     rename when everything is there and found as planned. With `force` an existing category folder
     is replaced. On any error or interruption nothing is left behind, and an existing folder stays.
     Of `drafts`, those that are planned are used; what they lack is derived from the source.
+
+    Another `executor` may derive and write, `jobs` samples at a time: in other processes, or on
+    other machines where `source` and `out` have the same paths. The bytes are the same.
 
     Raises
     ------
@@ -123,7 +128,8 @@ def write_tree(
     check_output(source.path, out, plan.category, force=force)
     with nullcontext(drafts.stage) if drafts else staged(out / plan.category) as stage:
         made = drafts.by_sample if drafts and drafts.color == plan.color else {}
-        entries = _write_files(plan, source, stage, made, jobs, progress)
+        run = partial(parallel_map, jobs=jobs, progress=progress, executor=executor)
+        entries = _write_files(plan, source, stage, made, run)
         result = _make_manifest(plan, entries)
         with (stage / MANIFEST_NAME).open("wb") as file:
             file.writelines(manifest.to_pieces(result))
@@ -137,16 +143,15 @@ def _write_files(
     source: Source,
     stage: Path,
     made: Mapping[str, tuple[Draft, ...]],
-    jobs: int | None,
-    progress: Progress,
+    run: Callable[..., list[tuple[Draft, ...]]],
 ) -> list[FileEntry]:
     """Derive what no draft was made of, and give every planned file its place."""
     for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
         (stage / folder).mkdir(parents=True, exist_ok=True)
     samples = _by_sample(plan.images)
     missing = {name: views for name, views in samples.items() if not _are_made(views, made)}
-    write = partial(_write_sample, source, plan.color, make_folder(stage))
-    written = parallel_map(write, list(missing.values()), jobs, progress)
+    write = partial(_write_sample, source, plan.color, make_folder(stage).absolute())
+    written = run(write, list(missing.values()))
     drafts = {**made, **dict(zip(missing, written, strict=True))}
     entries = [e for name, views in samples.items() for e in _place(stage, views, drafts[name])]
     shutil.rmtree(stage / DRAFTS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from typing import TypeAlias, TypeVar
 
 Item = TypeVar("Item")
@@ -31,20 +32,24 @@ def parallel_map(
     items: Sequence[Item],
     jobs: int | None = None,
     progress: Progress = no_progress,
+    executor: Executor | None = None,
 ) -> list[Result]:
     """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
 
     Threads serve because decoding, hashing, deflating and writing all release the interpreter's
     lock. The first exception, in the order of the items, is raised; work not yet begun is then
     dropped, and work under way has ended when this returns, so its files can be removed.
+
+    Another `executor` may do the work, `jobs` items at a time; it is left open. Where that is in
+    other processes, function, items and results go there and back pickled.
     """
     jobs = jobs or default_jobs()
     results: list[Result] = []
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(jobs) as executor:
+    with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
         try:
             for item in items:
-                pending.append(executor.submit(function, item))
+                pending.append(pool.submit(function, item))
                 # A queue a few times as long as the number of threads keeps them all busy.
                 if len(pending) >= 4 * jobs:
                     results.append(pending.popleft().result())
@@ -53,6 +58,5 @@ def parallel_map(
                 results.append(pending.popleft().result())
                 progress(len(results), len(items))
         finally:
-            for future in pending:
-                future.cancel()
+            wait([future for future in pending if not future.cancel()])
     return results

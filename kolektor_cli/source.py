@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import lzma
 import os
+import secrets
 import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +35,14 @@ class Source(ABC):
     path: Path
     names: tuple[str, ...]
     """The names of all files, sorted; folders are not listed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._token = secrets.token_hex(8)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Source], tuple[str, str]]:
+        """Pickle as a path: another process, or another machine, opens what it finds there."""
+        return _open_again, (str(self.path.absolute()), self._token)
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -58,6 +68,12 @@ class Source(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@lru_cache(maxsize=1)
+def _open_again(path: str, _token: str) -> Source:
+    """Open what was opened elsewhere, once in a process and not once for each task."""
+    return open_source(Path(path))
 
 
 def open_source(path: Path) -> Source:
@@ -86,7 +102,7 @@ class FolderSource(Source):
     """A folder with everything below it; links are followed, a loop of links only once."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.names = tuple(sorted(_files_below(path, "", frozenset())))
 
     def read(self, name: str) -> bytes:
@@ -134,7 +150,7 @@ class ZipSource(Source):
     """A zip archive, read in place: nothing is extracted to disk."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         try:
             self._archive = zipfile.ZipFile(path)
         except OSError as error:

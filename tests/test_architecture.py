@@ -15,6 +15,7 @@ ALLOWED = {
     "errors": set(),
     "records": set(),
     "parallel": set(),
+    "cluster": {"errors"},
     "releases": {"records"},
     "source": {"errors"},
     "staging": {"errors"},
