@@ -24,7 +24,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench.py $(if $(TIMES),--times $(TIMES))
 
 # The wheel, tried in an environment that holds nothing else.
 package: $(READY)

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kolektor_cli.convert import check_output, clear_unfinished, write_beside, write_tree
+    from kolektor_cli.cluster import dask_cluster
+    from kolektor_cli.convert import (
+        check_output,
+        clear_unfinished,
+        drafting,
+        write_beside,
+        write_tree,
+    )
+    from kolektor_cli.drafts import Drafts
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.fits import count_images, fit_samples, make_fit
     from kolektor_cli.geometry import box_to_output, box_to_source, to_output, to_source
@@ -66,6 +74,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
+    "Drafts",
     "Duplicate",
     "Finding",
     "Fit",
@@ -91,6 +100,8 @@ __all__ = [
     "clear_unfinished",
     "count_images",
     "count_samples",
+    "dask_cluster",
+    "drafting",
     "find_categories",
     "find_leaks",
     "fit_samples",
@@ -118,7 +129,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "convert": ("check_output", "clear_unfinished", "write_beside", "write_tree"),
+    "cluster": ("dask_cluster",),
+    "convert": ("check_output", "clear_unfinished", "drafting", "write_beside", "write_tree"),
+    "drafts": ("Drafts",),
     "errors": ("KolektorError",),
     "fits": ("count_images", "fit_samples", "make_fit"),
     "geometry": ("box_to_output", "box_to_source", "to_output", "to_source"),

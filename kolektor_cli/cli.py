@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -122,6 +122,9 @@ def main() -> None:
     """Run the command line."""
     # What OpenCV has to say of a file is in our message; it would say it again on its own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    # Threads of our own multiply matrices; OpenBLAS's would wait for each other, spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _keep_freed_memory()
     # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -301,6 +304,13 @@ def convert(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
+        ),
+    ] = None,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
@@ -324,7 +334,6 @@ def convert(
       kolektor convert KolektorSDD2.zip data --train-defects test
       kolektor convert KolektorSDD.zip data --for patchcore
     """
-    _keep_freed_memory()
     options = _given(
         seed=seed,
         test_good=test_good,
@@ -347,7 +356,13 @@ def convert(
         api.clear_unfinished(source, out, category)
     api.check_output(source, out, category, force=force, beside=beside)
     console = _console(quiet)
-    with _usable(source, console, jobs, skip_bad=skip_bad) as (opened, scan):
+    # Files are written while the source is scanned, unless others are to write them.
+    local = not dry_run and dask is None
+    with (
+        api.dask_cluster(dask) if dask else nullcontext((None, jobs)) as (executor, writers),
+        api.drafting(out, category, wanted, color) if local else nullcontext() as drafts,
+        _usable(source, console, jobs, skip_bad=skip_bad, drafts=drafts) as (opened, scan),
+    ):
         if split_file is not None:
             data = _read_input(split_file)
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
@@ -367,7 +382,14 @@ def convert(
         else:
             with console.progress("convert") as progress:
                 manifest = api.write_tree(
-                    plan, opened, out, force=force, jobs=jobs, progress=progress
+                    plan,
+                    opened,
+                    out,
+                    drafts=drafts,
+                    force=force,
+                    jobs=writers,
+                    executor=executor,
+                    progress=progress,
                 )
             api.write_beside(out, beside)
     conversion = Conversion(
@@ -518,6 +540,8 @@ def sample(
 def _keep_freed_memory() -> None:
     """Let glibc keep what is freed, up to 256 MB, instead of returning it to the system each time.
 
+    Blocks of 32 MB and more, the most that older versions take here, are returned.
+
     Every image takes several buffers of a megabyte; to get and return them costs a sixth of a
     conversion's time (3.9 s against 3.3 s on the real dataset); to keep them, 6 MB. Elsewhere
     than under glibc nothing is done.
@@ -528,7 +552,7 @@ def _keep_freed_memory() -> None:
         return
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
     mallopt(trim_threshold, 2**28)
-    mallopt(mmap_threshold, 2**26)
+    mallopt(mmap_threshold, 2**25)
 
 
 def _console(quiet: bool) -> Console:
@@ -545,12 +569,18 @@ def _recognise(path: Path) -> Release:
 
 @contextmanager
 def _usable(
-    path: Path, console: Console, jobs: int | None, *, skip_bad: bool
+    path: Path,
+    console: Console,
+    jobs: int | None,
+    *,
+    skip_bad: bool,
+    drafts: api.Drafts | None = None,
 ) -> Iterator[tuple[Source, Scan]]:
-    """Open and scan a source; refuse what is broken."""
+    """Open and scan a source, drafting what may be written of it; refuse what is broken."""
+    visit = {"visit": drafts.write} if drafts else {}
     with api.open_source(path) as source:
         with console.progress("scan") as progress:
-            scan = api.scan_source(source, jobs=jobs, progress=progress)
+            scan = api.scan_source(source, jobs=jobs, progress=progress, **visit)
         api.require_usable(scan, skip_bad=skip_bad)
         yield source, scan
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from kolektor_cli import __version__, geometry, images, manifest, staging
+from kolektor_cli import __version__, images, manifest, staging
+from kolektor_cli.drafts import FOLDER as DRAFTS
+from kolektor_cli.drafts import Draft, DraftFile, Drafts, make_folder, write_drafts
 from kolektor_cli.errors import OutputError, SourceError, UsageError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.layout import check_category, paths_of
@@ -17,7 +22,7 @@ from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import (
     Color,
     FileEntry,
-    Geometry,
+    Fit,
     Manifest,
     Plan,
     PlannedImage,
@@ -130,13 +135,31 @@ def write_beside(out: Path, files: Mapping[str, bytes]) -> None:
         staging.replace_file(out / name, data)
 
 
+@contextmanager
+def drafting(out: Path, category: str, fit: Fit, color: Color) -> Iterator[Drafts]:
+    """Hold a folder beside the category folder of `out` for drafts of its files.
+
+    The drafts' `write` is what `scan_source` may have visit samples; then `write_tree` makes the
+    tree of them. On leaving, what was not used is removed.
+
+    Raises
+    ------
+    OutputError
+        Something in it cannot be written.
+    """
+    with staging.staged(out / check_category(category)) as stage:
+        yield Drafts(stage, fit, color)
+
+
 def write_tree(
     plan: Plan,
     source: Source,
     out: Path,
     *,
+    drafts: Drafts | None = None,
     force: bool = False,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Write the tree of `plan` to the folder of its category in `out`, all or nothing.
@@ -144,6 +167,10 @@ def write_tree(
     Files are written to a hidden folder beside the target, which takes the target's name by one
     rename when everything is there and found as planned. With `force` an existing category folder
     is replaced. On any error or interruption nothing is left behind, and an existing folder stays.
+    Of `drafts`, those that are planned are used; what they lack is derived from the source.
+
+    Another `executor` may derive and write, `jobs` samples at a time: in other processes, or on
+    other machines where `source` and `out` have the same paths. The bytes are the same.
 
     Raises
     ------
@@ -152,54 +179,82 @@ def write_tree(
     OutputError, UsageError
         Something cannot be written, or see `check_output`.
     """
-    clear_unfinished(source.path, out, plan.category)
+    if drafts is None:
+        clear_unfinished(source.path, out, plan.category)
     check_output(source.path, out, plan.category, force=force)
-    with staging.staged(out / plan.category) as stage:
-        for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
-            (stage / folder).mkdir(parents=True, exist_ok=True)
-        write = partial(_write_sample, source, plan.color, stage)
-        written = parallel_map(write, _by_sample(plan.images), jobs, progress)
-        entries = sorted((e for files in written for e in files), key=lambda entry: entry.path)
+    with nullcontext(drafts.stage) if drafts else staging.staged(out / plan.category) as stage:
+        made = drafts.by_sample if drafts and drafts.color == plan.color else {}
+        run = partial(parallel_map, jobs=jobs, progress=progress, executor=executor)
+        entries = _write_files(plan, source, stage, made, run)
         result = _make_manifest(plan, entries)
-        (stage / MANIFEST_NAME).write_bytes(manifest.to_bytes(result))
+        with (stage / MANIFEST_NAME).open("wb") as file:
+            file.writelines(manifest.to_pieces(result))
         _check_listing(stage, result)
         _put_in_place(stage, out / plan.category, force)
     return result
 
 
-def _by_sample(planned_images: Iterable[PlannedImage]) -> list[list[PlannedImage]]:
+def _write_files(
+    plan: Plan,
+    source: Source,
+    stage: Path,
+    made: Mapping[str, tuple[Draft, ...]],
+    run: Callable[..., list[tuple[Draft, ...]]],
+) -> list[FileEntry]:
+    """Derive what no draft was made of, and give every planned file its place."""
+    for folder in sorted({Path(path).parent for i in plan.images for path in paths_of(i)}):
+        (stage / folder).mkdir(parents=True, exist_ok=True)
+    samples = _by_sample(plan.images)
+    missing = {name: views for name, views in samples.items() if not _are_made(views, made)}
+    write = partial(_write_sample, source, plan.color, make_folder(stage).absolute())
+    written = run(write, list(missing.values()))
+    drafts = {**made, **dict(zip(missing, written, strict=True))}
+    entries = [e for name, views in samples.items() for e in _place(stage, views, drafts[name])]
+    shutil.rmtree(stage / DRAFTS)
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def _by_sample(planned_images: Iterable[PlannedImage]) -> dict[str, list[PlannedImage]]:
     """Group planned images by sample, so that each source file is decoded once."""
     groups: dict[str, list[PlannedImage]] = defaultdict(list)
     for planned in planned_images:
         groups[planned.sample.name].append(planned)
-    return list(groups.values())
+    return groups
+
+
+def _are_made(views: Sequence[PlannedImage], made: Mapping[str, Sequence[Draft]]) -> bool:
+    """Tell whether there is a draft of every view of a sample."""
+    drafted = {(draft.geometry, draft.mask is None) for draft in made.get(views[0].sample.name, ())}
+    return all((view.view.geometry, view.mask_path is None) in drafted for view in views)
 
 
 def _write_sample(
-    source: Source, color: Color, stage: Path, views: Sequence[PlannedImage]
-) -> list[FileEntry]:
+    source: Source, color: Color, folder: Path, planned: Sequence[PlannedImage]
+) -> tuple[Draft, ...]:
     """Derive and write all images of one sample, and the masks of those that are defective."""
-    sample = views[0].sample
-    pixels = read_image(source, sample)
-    masked = any(planned.mask_path for planned in views)
-    source_mask = read_mask(source, sample) if masked else None
-    entries = []
+    sample = planned[0].sample
+    views = [image.view for image in planned]
+    defective = any(view.label == "defective" for view in views)
+    mask = read_mask(source, sample) if defective else None
+    return write_drafts(folder, views, read_image(source, sample), mask, color)
+
+
+def _place(
+    stage: Path, views: Iterable[PlannedImage], drafts: Iterable[Draft]
+) -> Iterator[FileEntry]:
+    """Give the drafts of one sample their places in the tree."""
+    drafted = {draft.geometry: draft for draft in drafts}
     for planned in views:
-        place = planned.view.geometry
-        image = output_image(pixels, place, color)
-        data = images.encode_png(image, rgb=color == "rgb")
-        entries.append(_write_file(stage, planned, planned.path, "image", image, data))
-        if planned.mask_path is not None and source_mask is not None:
-            mask = geometry.transform_mask(source_mask, place)
-            data = images.encode_png(mask, rgb=False)
-            entries.append(_write_file(stage, planned, planned.mask_path, "mask", mask, data))
-    return entries
+        draft = drafted[planned.view.geometry]
+        yield _place_file(stage, planned, planned.path, "image", draft.image)
+        if planned.mask_path is not None and draft.mask is not None:
+            yield _place_file(stage, planned, planned.mask_path, "mask", draft.mask)
 
 
-def _write_file(
-    stage: Path, planned: PlannedImage, path: str, role: Role, pixels: Pixels, data: bytes
+def _place_file(
+    stage: Path, planned: PlannedImage, path: str, role: Role, file: DraftFile
 ) -> FileEntry:
-    (stage / path).write_bytes(data)
+    (stage / DRAFTS / file.name).rename(stage / path)
     sample = planned.sample
     return FileEntry(
         path=path,
@@ -208,8 +263,8 @@ def _write_file(
         group=sample.group,
         split=planned.split,
         label=planned.view.label,
-        sha256=hashlib.sha256(data).hexdigest(),
-        pixels_sha256=images.pixels_sha256(pixels),
+        sha256=file.sha256,
+        pixels_sha256=file.pixels_sha256,
         source_sha256=sample.image_sha256 if role == "image" else sample.mask_sha256,
         geometry=planned.view.geometry,
     )
@@ -237,12 +292,6 @@ def read_mask(source: Source, sample: Sample) -> Pixels:
     """
     data = _read_unchanged(source, sample.mask, sample.mask_sha256)
     return images.decode_gray(data, sample.mask)
-
-
-def output_image(pixels: Pixels, place: Geometry, color: Color) -> Pixels:
-    """Make the pixels of an output image: height x width, or x 3 (RGB) where there is colour."""
-    pixels = geometry.transform_image(pixels, place)
-    return images.to_gray(pixels) if color == "gray" else pixels
 
 
 def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -28,7 +29,15 @@ LARGE_DEFECT_SHARE = 0.5
 how large those of KolektorSDD2 are was not measured here."""
 
 
-@dataclass(frozen=True)
+Visit: TypeAlias = Callable[[Sample, Pixels, Pixels], None]
+"""Called with a sample, its image (height x width, or x 3, uint8) and its mask (height x width)."""
+
+
+def no_visit(_sample: Sample, _image: Pixels, _mask: Pixels) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """What became of one candidate: a sample, or findings that say why it is none.
 
@@ -42,20 +51,23 @@ class Examined:
     boxes: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _ImageFacts:
-    """SHA-256, size in pixels and thumbnail of one image."""
+    """Pixels, SHA-256, size in pixels and thumbnail of one image."""
 
+    pixels: Pixels
     sha256: str
     width: int
     height: int
     thumbnail: Thumbnail
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _MaskFacts:
-    """Size in pixels, number of marked pixels, gray values and the kind of marks of one mask."""
+    """Pixels, size, number of marked pixels, gray values and the kind of marks of one mask."""
 
+    pixels: Pixels
+    sha256: str
     width: int
     height: int
     defect_pixels: int
@@ -69,9 +81,13 @@ class _MaskFacts:
 
 
 def examine(
-    source: Source, release: Release, candidates: Mapping[str, Candidate], name: str
+    source: Source,
+    release: Release,
+    candidates: Mapping[str, Candidate],
+    visit: Visit,
+    name: str,
 ) -> Examined:
-    """Make a sample of a candidate, or say why it is none."""
+    """Make a sample of a candidate and have it visited, or say why it is none."""
     files = candidates[name]
     problem = pairing_problem(name, files, release)
     if problem:
@@ -83,7 +99,7 @@ def examine(
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
     try:
-        mask_sha256, facts = _read_mask(source, mask)
+        facts = _read_mask(source, mask)
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(mask, error))
     if findings:
@@ -102,39 +118,42 @@ def examine(
         height=seen.height,
         defect_pixels=facts.defect_pixels,
         image_sha256=seen.sha256,
-        mask_sha256=mask_sha256,
+        mask_sha256=facts.sha256,
         official_split=files.official_split,
     )
+    visit(sample, seen.pixels, facts.pixels)
     return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes)
 
 
 def _read_image(source: Source, name: str) -> _ImageFacts:
     data = source.read(name)
-    header = images.read_header(data, name)
-    reduced = images.decode_reduced(data, name, duplicates.DECODED_SIZE)
-    return _ImageFacts(
-        hashlib.sha256(data).hexdigest(), header.width, header.height, duplicates.thumbnail(reduced)
-    )
+    pixels = images.decode_image(data, name)
+    height, width = pixels.shape[:2]
+    thumbnail = duplicates.thumbnail(images.to_gray(pixels))
+    return _ImageFacts(pixels, hashlib.sha256(data).hexdigest(), width, height, thumbnail)
 
 
-def _read_mask(source: Source, name: str) -> tuple[str, _MaskFacts]:
+def _read_mask(source: Source, name: str) -> _MaskFacts:
     data = source.read(name)
     mask = images.decode_gray(data, name)
-    facts = _MaskFacts(
+    return _MaskFacts(
+        pixels=mask,
+        sha256=hashlib.sha256(data).hexdigest(),
         width=mask.shape[1],
         height=mask.shape[0],
         defect_pixels=int(np.count_nonzero(mask)),
         values=images.gray_values(mask),
         boxes=_is_boxes(mask),
     )
-    return hashlib.sha256(data).hexdigest(), facts
 
 
 def _is_boxes(mask: Pixels) -> bool:
     """Tell whether every connected part of a mask, height x width, fills the box around it."""
     if not mask.any():
         return False
-    marked = (mask > 0).astype(np.uint8)
+    # Components are counted only where there are any: that takes 0.1 ms, the whole mask 4 ms.
+    left, top, width, height = cv2.boundingRect(mask)
+    marked = mask[top : top + height, left : left + width]
     parts = cv2.connectedComponentsWithStats(marked)[2][1:]
     boxes = parts[:, cv2.CC_STAT_WIDTH] * parts[:, cv2.CC_STAT_HEIGHT]
     return bool(np.array_equal(boxes, parts[:, cv2.CC_STAT_AREA]))

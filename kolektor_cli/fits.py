@@ -123,9 +123,26 @@ def fit_samples(
 
 
 def _views(fit: Fit, source: Source, sample: Sample) -> tuple[View, ...]:
-    if fit.name in ("stretch", "pad") or sample.label == "good":
+    mask = None
+    if _needs_mask(fit, sample):
+        mask = images.decode_gray(source.read(sample.mask), sample.mask)
+    return views_of(fit, sample, mask)
+
+
+def _needs_mask(fit: Fit, sample: Sample) -> bool:
+    return fit.name not in ("stretch", "pad") and sample.label == "defective"
+
+
+def views_of(fit: Fit, sample: Sample, mask: Pixels | None) -> tuple[View, ...]:
+    """Decide the views of one sample; `mask` is height x width uint8, None where it is not needed.
+
+    Raises
+    ------
+    SourceError
+        The image is too low to be divided by ``thirds``.
+    """
+    if mask is None or not _needs_mask(fit, sample):
         return tuple(View(place, sample.label) for place in geometries(fit, sample, None))
-    mask = images.decode_gray(source.read(sample.mask), sample.mask)
     return tuple(View(place, _label(mask, place)) for place in geometries(fit, sample, mask))
 
 

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 from isal import isal_zlib
 
+from kolektor_cli import pngrows
 from kolektor_cli.errors import ImageError
+from kolektor_cli.pngrows import Pixels as Pixels
 
 Format: TypeAlias = Literal["JPEG", "PNG", "BMP"]
-Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 2**26
 """The largest image that is decoded, 67 megapixels: a hundred times a KolektorSDD image, and a
@@ -42,8 +41,8 @@ _JPEG_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _BMP_START = b"BM"
-_FILTER_UP = 2
-_LEAST_FOR_ISAL = 2**16
+_GRAY, _RGB = 0, 2
+"""Color types, as the PNG standard numbers them."""
 _SOFTWARE_CHUNK = (b"tEXt", b"Software\0kolektor")
 
 
@@ -219,28 +218,30 @@ def _only_pixels(data: bytes, name: str) -> bytes:
     return _PNG_START + b"".join(chunks)
 
 
-def decode_reduced(data: bytes, name: str, size: tuple[int, int]) -> Pixels:
-    """Decode an image to one channel, height x width uint8, at a reduced scale if its format can.
+def decode_plain(data: bytes, name: str) -> Pixels:
+    """Decode an image like `decode_image`; three channels that are all equal come as one.
 
-    The result is at least of `size` (width, height in pixels) where the image is. A JPEG is
-    decoded at down to an eighth of its size, in half the time; all of its data is read, so damage
-    is found as in full.
+    A PNG that is made as `encode_png` does is decoded without libpng, in a third of the time; all
+    others, and whatever is damaged, take the usual way.
 
     Raises
     ------
     ImageError
         The file cannot be decoded whole.
     """
-    if read_header(data, name).format != "JPEG":
-        return decode_gray(data, name)
-    width, height = size
-    try:
-        pixels: Pixels = simplejpeg.decode_jpeg(
-            data, "GRAY", min_width=width, min_height=height, strict=True
-        )
-    except ValueError as error:
-        raise ImageError(f"{name}: is a damaged JPEG: {error}") from error
-    return pixels[..., 0]
+    own = _decode_own(data, name) if read_header(data, name).format == "PNG" else None
+    return without_equal_channels(decode_image(data, name)) if own is None else own
+
+
+def _decode_own(data: bytes, name: str) -> Pixels | None:
+    chunks = list(_png_chunks(data, name))
+    kinds = [kind for kind, _ in chunks]
+    if kinds != [b"IHDR", b"tEXt", b"IDAT", b"IEND"] or chunks[1] != _SOFTWARE_CHUNK:
+        return None
+    width, height, *layout = struct.unpack(">IIBBBBB", chunks[0][1])
+    if layout not in ([8, _GRAY, 0, 0, 0], [8, _RGB, 0, 0, 0]):
+        return None
+    return pngrows.unpack(chunks[2][1], width, height, 3 if layout[1] == _RGB else 1)
 
 
 def _decode_jpeg(data: bytes, name: str) -> Pixels:
@@ -280,6 +281,8 @@ def to_rgb(pixels: Pixels) -> Pixels:
 
 def gray_values(pixels: Pixels) -> tuple[int, ...]:
     """List the values that occur, in ascending order; quick where most are 0, as in masks."""
+    if not pixels.any():
+        return (0,)
     marked = pixels[pixels > 0]
     background = (0,) if marked.size < pixels.size else ()
     return (*background, *np.unique(marked).tolist())
@@ -290,7 +293,7 @@ def pixels_sha256(pixels: Pixels) -> str:
 
     Three equal channels count as one, so a gray image has one hash however it is stored.
     """
-    return hashlib.sha256(without_equal_channels(pixels).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(without_equal_channels(pixels)).data).hexdigest()
 
 
 def without_equal_channels(pixels: Pixels) -> Pixels:
@@ -323,45 +326,21 @@ def encode_png(pixels: Pixels, *, rgb: bool) -> bytes:
     With `rgb`, one channel becomes three equal ones; without, three become one (see `to_gray`).
     The same pixels give the same bytes, and those carry the text ``Software: kolektor``.
 
-    Every row is filtered by Up, the difference to the row above, and the whole is deflated by
-    ISA-L at its level 1 (small ones by zlib, see `_deflate`). On a resized KolektorSDD image
-    (500x1240) this takes 1.7 ms and 278 kB in gray, 3.9 ms and 457 kB in RGB; OpenCV's own encoder
-    takes 6.2 ms and 283 kB, 14.4 ms and 645 kB; zlib at level 1 on the same filtered rows 8.6 ms
-    and 285 kB, 19.7 ms and 484 kB.
+    See `kolektor_cli.pngrows` for how rows are filtered and deflated, and what that takes.
     """
     if not rgb:
         pixels = to_gray(pixels)
     height, width = pixels.shape[:2]
-    filtered = pixels.copy()
-    filtered[1:] -= pixels[:-1]
-    if rgb:
-        # Equal channels have equal differences: filtering one plane is a third of the work.
-        filtered = to_rgb(filtered)
-    rows = np.empty((height, 1 + filtered.size // height), np.uint8)
-    rows[:, 0] = _FILTER_UP
-    rows[:, 1:] = filtered.reshape(height, -1)
-    color_type = 2 if rgb else 0
-    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, _RGB if rgb else _GRAY, 0, 0, 0)
     return b"".join(
         (
             _PNG_START,
             _png_chunk(b"IHDR", header),
             _png_chunk(*_SOFTWARE_CHUNK),
-            _png_chunk(b"IDAT", _deflate(rows)),
+            _png_chunk(b"IDAT", pngrows.pack(pixels, 3 if rgb else 1)),
             _png_chunk(b"IEND", b""),
         )
     )
-
-
-def _deflate(rows: Pixels) -> bytes:
-    """Deflate by ISA-L, or by zlib where there is little to gain.
-
-    ISA-L was seen to compress inputs of about a kilobyte in more than one way, once in a thousand
-    threads, and never larger ones (none in 115 000 threads at 621 kB, in 159 000 at 68 kB).
-    """
-    if rows.nbytes < _LEAST_FOR_ISAL:
-        return zlib.compress(rows.data, 1)
-    return isal_zlib.compress(rows, 1)
 
 
 def _png_chunk(kind: bytes, contents: bytes) -> bytes:

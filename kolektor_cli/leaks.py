@@ -13,7 +13,7 @@ _GROUPS_NEVER_PART = {"grouped"}
 """Protocols that promise to keep physical items on one side."""
 
 
-def check_leaks(tree: Tree, *, strict: bool = False) -> list[Check]:
+def check_leaks(tree: Tree, *, strict: bool = False, jobs: int | None = None) -> list[Check]:
     """Look for what train and test share; works on pixels, so on any tree.
 
     Identical pixels are an ``error``, near duplicates a ``warning`` or, with `strict`, an
@@ -27,7 +27,7 @@ def check_leaks(tree: Tree, *, strict: bool = False) -> list[Check]:
         Check(
             "near-leaks",
             "no picture is in train and, taken or encoded again, in test",
-            tuple(_near(tree, near)),
+            tuple(_near(tree, near, jobs)),
         ),
         Check(
             "groups",
@@ -58,9 +58,9 @@ def _identical(tree: Tree) -> Iterator[Finding]:
             yield Finding("error", "leak", path, message)
 
 
-def _near(tree: Tree, severity: Severity) -> Iterator[Finding]:
+def _near(tree: Tree, severity: Severity, jobs: int | None) -> Iterator[Finding]:
     seen = [(p, f) for p, f in tree.pngs.items() if f.thumbnail is not None]
-    pairs = similar_pairs([f.thumbnail for _, f in seen if f.thumbnail is not None])
+    pairs = similar_pairs([f.thumbnail for _, f in seen if f.thumbnail is not None], jobs)
     for i, j in sorted(pairs):
         (path, facts), (other, other_facts) = seen[i], seen[j]
         if _is_train(path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, get_args
 
 from kolektor_cli.errors import ManifestError
@@ -26,6 +26,9 @@ format 1 every image was stretched, so its placement is the whole output and not
 """
 
 
+_END = b"\n}\n"
+
+
 def fingerprint(files: Iterable[tuple[str, str]]) -> str:
     r"""Identify a dataset by what a consumer reads: SHA-256 over paths and pixels.
 
@@ -33,12 +36,19 @@ def fingerprint(files: Iterable[tuple[str, str]]) -> str:
     ``"<pixels_sha256> <path>\n"`` (UTF-8) each, sorted by path. Two trees with one fingerprint
     have the same pixels under the same names, however their PNGs are compressed.
     """
-    lines = (f"{pixels} {path}\n" for path, pixels in sorted(files))
-    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256()
+    for path, pixels in sorted(files):
+        digest.update(f"{pixels} {path}\n".encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def to_bytes(manifest: Manifest) -> bytes:
     """Serialise a manifest."""
+    return b"".join(to_pieces(manifest))
+
+
+def to_pieces(manifest: Manifest) -> Iterator[bytes]:
+    """Serialise a manifest piece by piece: of 40 000 samples the whole takes 45 MB."""
     content = {
         "format": FORMAT,
         "kolektor": manifest.kolektor,
@@ -50,19 +60,32 @@ def to_bytes(manifest: Manifest) -> bytes:
         "lost": list(manifest.lost),
         "unused": list(manifest.unused),
         "left_out": dict(manifest.left_out),
-        "files": [_file_to_json(entry) for entry in manifest.files],
     }
-    return _to_bytes(content)
+    return _with_checksum(content, map(_file_to_json, manifest.files))
 
 
-def _to_bytes(content: dict[str, Any]) -> bytes:
-    """Write a manifest's content with its own checksum."""
-    checksum = hashlib.sha256(_dump(content)).hexdigest()
-    return _dump({**content, "sha256": checksum})
+def _with_checksum(content: dict[str, Any], files: Iterable[object]) -> Iterator[bytes]:
+    """Write a manifest's content, its files and its checksum: that of all before, and the end."""
+    digest = hashlib.sha256()
+    for text in _texts_of(content, files):
+        piece = text.encode("ascii")
+        digest.update(piece)
+        yield piece
+    digest.update(_END)
+    yield f',\n  "sha256": "{digest.hexdigest()}"'.encode("ascii") + _END
 
 
-def _dump(content: object) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode("ascii")
+def _texts_of(content: dict[str, Any], files: Iterable[object]) -> Iterator[str]:
+    """Write one JSON object, files last, as ``json.dumps`` does with an indent of 2; no end yet."""
+    yield json.dumps(content, indent=2).removesuffix("\n}")
+    yield ',\n  "files": ['
+    end = "]"
+    for index, entry in enumerate(files):
+        # Line feeds stand between values only: in a text they are escaped.
+        indented = json.dumps(entry, indent=2).replace("\n", "\n    ")
+        yield ("," if index else "") + "\n    " + indented
+        end = "\n  ]"
+    yield end
 
 
 def _file_to_json(entry: FileEntry) -> dict[str, Any]:
@@ -106,14 +129,24 @@ def from_bytes(data: bytes) -> Manifest:
         raise ManifestError(f"{MANIFEST_NAME}: is of format {content['format']}, which never was")
     content.pop("sha256", None)
     try:
-        if _to_bytes(content) != data:
+        files = _list(content.pop("files"), "files")
+        if not _consists_of(data, _with_checksum(content, files)):
             raise ManifestError(f"{MANIFEST_NAME}: was altered: it does not fit its own checksum")
-        return _from_json(content)
+        return _from_json(content, files)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ManifestError(f"{MANIFEST_NAME}: lacks or garbles {error}") from error
 
 
-def _from_json(content: dict[str, Any]) -> Manifest:
+def _consists_of(data: bytes, pieces: Iterable[bytes]) -> bool:
+    position = 0
+    for piece in pieces:
+        if not data.startswith(piece, position):
+            return False
+        position += len(piece)
+    return position == len(data)
+
+
+def _from_json(content: dict[str, Any], files: list[Any]) -> Manifest:
     split = _object(content, "split")
     return Manifest(
         kolektor=_text(content, "kolektor"),
@@ -126,9 +159,7 @@ def _from_json(content: dict[str, Any]) -> Manifest:
         unused=tuple(_texts(content["unused"], "unused")),
         left_out=dict(zip(*_left_out(_object(content, "left_out")), strict=True)),
         fingerprint=_text(content, "fingerprint"),
-        files=tuple(
-            _file_from_json(entry, content["format"]) for entry in _list(content["files"], "files")
-        ),
+        files=tuple(_file_from_json(entry, content["format"]) for entry in files),
     )
 
 

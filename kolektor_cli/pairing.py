@@ -36,7 +36,7 @@ Folders: TypeAlias = dict[str, list[str]]
 """Names of files by the folder in which they lie."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Candidate:
     """The files that claim to be one sample's, told apart by their names."""
 

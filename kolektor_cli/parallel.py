@@ -6,7 +6,8 @@ import mmap
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from typing import TypeAlias, TypeVar
 
 from kolektor_cli.errors import LimitError
@@ -37,6 +38,7 @@ def parallel_map(
     items: Sequence[Item],
     jobs: int | None = None,
     progress: Progress = no_progress,
+    executor: Executor | None = None,
 ) -> list[Result]:
     """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
 
@@ -44,19 +46,23 @@ def parallel_map(
     lock. The first exception, in the order of the items, is raised; work not yet begun is then
     dropped, and work under way has ended when this returns, so its files can be removed.
 
+    Another `executor` may do the work, `jobs` items at a time; it is left open. Where that is in
+    other processes, function, items and results go there and back pickled.
+
     Raises
     ------
     LimitError
         A thread cannot be started, or there is no memory for them all.
     """
     jobs = jobs or default_jobs()
-    _require_memory(jobs)
+    if executor is None:
+        _require_memory(jobs)
     results: list[Result] = []
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(jobs) as executor:
+    with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
         try:
             for item in items:
-                pending.append(_submit(executor, function, item))
+                pending.append(_submit(pool, function, item))
                 # A queue a few times as long as the number of threads keeps them all busy.
                 if len(pending) >= 4 * jobs:
                     results.append(pending.popleft().result())
@@ -65,8 +71,7 @@ def parallel_map(
                 results.append(pending.popleft().result())
                 progress(len(results), len(items))
         finally:
-            for future in pending:
-                future.cancel()
+            wait([future for future in pending if not future.cancel()])
     return results
 
 
@@ -81,9 +86,7 @@ def _require_memory(jobs: int) -> None:
         raise LimitError(f"memory ran out for {jobs} threads; use fewer --jobs") from error
 
 
-def _submit(
-    executor: ThreadPoolExecutor, function: Callable[[Item], Result], item: Item
-) -> Future[Result]:
+def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:
     try:
         return executor.submit(function, item)
     except RuntimeError as error:

@@ -12,7 +12,7 @@ from kolektor_cli import images
 from kolektor_cli.deviations import deviations
 from kolektor_cli.duplicates import Thumbnail, connected, similar_pairs
 from kolektor_cli.errors import SourceError
-from kolektor_cli.examine import Examined, examine
+from kolektor_cli.examine import Examined, Visit, examine, no_visit
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.recognition import find_candidates
 from kolektor_cli.records import (
@@ -29,12 +29,17 @@ from kolektor_cli.source import Source
 
 
 def scan_source(
-    source: Source, *, jobs: int | None = None, progress: Progress = no_progress
+    source: Source,
+    *,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    visit: Visit = no_visit,
 ) -> Scan:
     """Find the samples of a source, which of them are the same picture, and what is wrong.
 
-    Every file is read, hashed and decoded, the images at a reduced scale. `jobs` defaults to the
-    number of processors.
+    Every file is read, hashed and decoded. `jobs` defaults to the number of processors. What is
+    decoded is shown to `visit`, from as many threads at once, with each sample as far as it is
+    known then: it may be left out later, and its group is its item still.
 
     Raises
     ------
@@ -43,7 +48,8 @@ def scan_source(
     """
     release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examined = parallel_map(partial(examine, source, release, candidates), ordered, jobs, progress)
+    examine_one = partial(examine, source, release, candidates, visit)
+    examined = parallel_map(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     findings += [finding for result in examined for finding in result.findings]
     left_out = {r.name: r.findings[0].code for r in examined if not r.sample}
@@ -52,7 +58,7 @@ def scan_source(
 
     repeats = _repeated_parts([sample for sample, _ in seen], release)
     seen = [(sample, thumbnail) for sample, thumbnail in seen if sample.name not in repeats]
-    pairs = _find_duplicates(source, seen)
+    pairs = _find_duplicates(source, seen, jobs)
     contradictions = _contradictions(pairs, release)
     findings += [*repeats.values(), *contradictions.values()]
     findings += [*_doubts(pairs, contradictions), *_differing_masks(pairs)]
@@ -114,9 +120,11 @@ def _folder(sample: Sample) -> str:
 Pair = tuple[Sample, Sample, Duplicate]
 
 
-def _find_duplicates(source: Source, seen: Sequence[tuple[Sample, Thumbnail]]) -> list[Pair]:
+def _find_duplicates(
+    source: Source, seen: Sequence[tuple[Sample, Thumbnail]], jobs: int | None
+) -> list[Pair]:
     """Find all pairs of samples that are the same picture, in natural order."""
-    indices = set(similar_pairs([thumbnail for _, thumbnail in seen]))
+    indices = set(similar_pairs([thumbnail for _, thumbnail in seen], jobs))
     same_file = defaultdict(list)
     for index, (sample, _) in enumerate(seen):
         same_file[sample.image_sha256].append(index)

@@ -6,15 +6,17 @@ import errno
 import io
 import os
 import re
+import secrets
 import stat
 import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +76,14 @@ class Source(ABC):
     unread: tuple[Unread, ...]
     """What is there and neither a file to read nor a folder."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._token = secrets.token_hex(8)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Source], tuple[str, str]]:
+        """Pickle as a path: another process, or another machine, opens what it finds there."""
+        return _open_again, (str(self.path.absolute()), self._token)
+
     @abstractmethod
     def read(self, name: str) -> bytes:
         """Return the bytes of a file.
@@ -100,6 +110,12 @@ class Source(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@lru_cache(maxsize=1)
+def _open_again(path: str, _token: str) -> Source:
+    """Open what was opened elsewhere, once in a process and not once for each task."""
+    return open_source(Path(path))
 
 
 def open_source(path: Path) -> Source:
@@ -136,7 +152,7 @@ class FolderSource(Source):
     """A folder with everything below it; links are followed, a loop of links only once."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         files, folders, unread = _list_below(path)
         self.names = tuple(sorted(files))
         self.folders = tuple(sorted(folders))
@@ -208,7 +224,7 @@ class ZipSource(Source):
     """A zip archive, read in place: nothing is extracted to disk, and no name is used as a path."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         try:
             self._file = _ShortReads(path)
         except OSError as error:

@@ -143,10 +143,13 @@ def _take(pictures: Sequence[list[str]], wanted: int) -> tuple[list[list[str]], 
 
     A picture is passed over if the later ones could not make up the rest with it.
     """
-    # reachable[i] has bit n set if pictures from i on can give exactly n samples.
+    # reachable[i] has bit n set, up to `wanted`, if pictures from i on can give exactly n samples.
     reachable = [1]
+    bits = (1 << wanted + 1) - 1
     for picture in reversed(pictures):
-        reachable.append(reachable[-1] | reachable[-1] << len(picture))
+        sums = (reachable[-1] | reachable[-1] << len(picture)) & bits
+        # Of thousands of pictures most have all bits: as one number, not thousands that are equal.
+        reachable.append(reachable[-1] if sums == reachable[-1] else sums)
     reachable.reverse()
     rest = next(number for number in range(wanted, -1, -1) if reachable[0] >> number & 1)
     taken, left = [], []

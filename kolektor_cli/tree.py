@@ -155,7 +155,7 @@ def _read_png(category: Path, path: str) -> PngFacts:
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         header = images.read_png(data, path)
-        pixels = images.decode_image(data, path)
+        pixels = images.decode_plain(data, path)
     except ImageError as error:
         return PngFacts(sha256, problem=_without_name(error, path))
     return PngFacts(

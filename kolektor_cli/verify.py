@@ -78,7 +78,7 @@ def verify_tree(
     """
     tree = read_tree(category, jobs, progress)
     checks = [check(tree) for check in CHECKS]
-    checks += leaks.check_leaks(tree, strict=strict)
+    checks += leaks.check_leaks(tree, strict=strict, jobs=jobs)
     if consumer is not None:
         checks.append(check_consumer(tree, consumer))
     if source is not None and scan is not None:

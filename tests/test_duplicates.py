@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kolektor_cli import duplicates
 from kolektor_cli.duplicates import connected, similar_pairs, thumbnail
-from kolektor_cli.images import Pixels, decode_reduced
+from kolektor_cli.images import Pixels, decode_image
 from kolektor_cli.records import Scan
 from kolektor_cli.scan import scan_source
 from kolektor_cli.source import open_source
@@ -31,7 +31,7 @@ def saved_at(quality: int) -> Callable[[Pixels], Pixels]:
     def save(image: Pixels) -> Pixels:
         done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         assert done
-        return decode_reduced(data.tobytes(), "again.jpg", duplicates.DECODED_SIZE)
+        return decode_image(data.tobytes(), "again.jpg")
 
     return save
 

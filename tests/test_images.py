@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kolektor_cli import images
+from kolektor_cli import images, pngrows
 from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import ImageError
 from kolektor_cli.images import (
@@ -544,3 +545,112 @@ def test_pixels_hash_tells_one_value_in_one_channel(channel: int) -> None:
     pixels = to_rgb(noise(9, 7)).copy()
     pixels[8, 6, channel] ^= 1
     assert pixels_sha256(pixels) == hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+# Decoding our own PNGs
+
+
+def our_png(width: int, height: int, color_type: int, data: bytes, tail: bytes = b"") -> bytes:
+    """Build a PNG that looks like ours around any pixel data; `tail` goes before its end."""
+    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    software = png_chunk(b"tEXt", b"Software\0kolektor")
+    chunks = [png_chunk(b"IHDR", header), software, png_chunk(b"IDAT", data), tail]
+    return PNG_START + b"".join([*chunks, png_chunk(b"IEND", b"")])
+
+
+def filtered_rows(pixels: Pixels, kind: int = 2) -> bytes:
+    """Filter pixels by Up, and mark the rows with a `kind` of filter."""
+    rows = pixels.reshape(len(pixels), -1)
+    differences = rows - np.vstack([np.zeros_like(rows[:1]), rows[:-1]])
+    return b"".join(bytes([kind]) + row.tobytes() for row in differences)
+
+
+@pytest.mark.parametrize("rgb", [False, True], ids=["gray", "rgb"])
+@pytest.mark.parametrize("depth", [(), (3,)], ids=["plane", "color"])
+@pytest.mark.parametrize("shape", [*SHAPES, (31, 5), (32, 5), (65, 99), (1240, 500)], ids=str)
+def test_our_png_decodes_to_what_opencv_sees(
+    shape: tuple[int, int], depth: tuple[int, ...], rgb: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encode_png(noise(*shape, *depth), rgb=rgb)
+    expected = images.without_equal_channels(seen_by_opencv(data))
+    # Not by OpenCV: it must not be asked.
+    monkeypatch.setattr(images, "decode_image", None)
+    decoded = images.decode_plain(data, NAME)
+    assert decoded.shape == expected.shape
+    assert np.array_equal(decoded, expected)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_our_png_with_one_other_value_in_one_channel_keeps_its_channels(channel: int) -> None:
+    pixels = to_rgb(noise(40, 30))
+    pixels[39, 29, channel] ^= 1
+    assert np.array_equal(images.decode_plain(encode_png(pixels, rgb=True), NAME), pixels)
+
+
+PLANE = noise(4, 5)
+DEFLATED = zlib.compress(filtered_rows(PLANE))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        our_png(5, 4, 0, zlib.compress(filtered_rows(PLANE)[:-1])),
+        our_png(5, 4, 0, zlib.compress(filtered_rows(PLANE)[:-6])),
+        our_png(5, 4, 0, DEFLATED[:-1]),
+        our_png(5, 4, 0, DEFLATED[:-4]),
+        our_png(5, 4, 0, DEFLATED[:-1] + bytes([DEFLATED[-1] ^ 1])),
+        our_png(5, 4, 0, zlib.compress(filtered_rows(PLANE, kind=7))),
+        our_png(5, 4, 0, b""),
+        our_png(5, 4, 0, b"no deflate stream"),
+        our_png(5, 4, 2, DEFLATED),
+        our_png(5, 4, 5, DEFLATED),
+        our_png(5, 4, 0, DEFLATED)[:-12],
+        our_png(5, 4, 0, DEFLATED) + b"\0",
+    ],
+    ids=[
+        *("byte short", "row short", "checksum cut", "no checksum", "wrong checksum"),
+        *("unknown filter", "empty", "no deflate", "rgb claimed", "unknown color type"),
+        *("no end", "bytes behind the end"),
+    ],
+)
+def test_damaged_png_of_ours_is_refused_as_any(
+    data: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert complaint(images.decode_plain, data) == complaint(decode_image, data)
+    capfd.readouterr()  # libpng has its say on file descriptor 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        our_png(5, 4, 0, zlib.compress(filtered_rows(PLANE * 0, kind=1))),
+        our_png(5, 4, 0, DEFLATED, png_chunk(b"tIME", bytes(7))),
+        our_png(5, 4, 0, DEFLATED[:9], png_chunk(b"IDAT", DEFLATED[9:])),
+        gray_png(5, 4, DEFLATED),
+        saved_by_pillow(color_picture(), "PNG"),
+        saved_by_pillow(to_rgb(draw_image(3)), "PNG"),
+        saved_by_pillow(draw_image(3), "PNG"),
+        SMALL_BMP,
+        COLOR_JPEG,
+    ],
+    ids=["another filter", "another chunk", "two parts", "no software", *"1234", "color"],
+)
+def test_what_is_not_made_like_ours_decodes_all_the_same(data: bytes) -> None:
+    expected = images.without_equal_channels(decode_image(data, NAME))
+    assert np.array_equal(images.decode_plain(data, NAME), expected)
+
+
+def test_our_png_with_any_one_bit_flipped_is_refused() -> None:
+    for position in range(8 * len(SMALL_PNG)):
+        flipped = bytearray(SMALL_PNG)
+        flipped[position // 8] ^= 1 << position % 8
+        complaint(images.decode_plain, bytes(flipped))
+
+
+def test_pixel_data_that_inflate_to_more_than_the_image_has_are_not_inflated_on() -> None:
+    bomb = zlib.compress(bytes(2**27), 9)
+    tracemalloc.start()
+    assert pngrows.unpack(bomb, 5, 4, 1) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20

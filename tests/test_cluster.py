@@ -1,0 +1,167 @@
+"""Conversion by other processes: the same bytes, also when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from kolektor_cli.cluster import dask_cluster
+from kolektor_cli.convert import write_tree
+from kolektor_cli.errors import KolektorError, SourceError, UsageError
+from kolektor_cli.layout import make_plan
+from kolektor_cli.parallel import Progress, no_progress
+from kolektor_cli.records import Manifest
+from kolektor_cli.sample import write_sample
+from kolektor_cli.scan import scan_source
+from kolektor_cli.source import open_source
+from kolektor_cli.split import balanced
+from kolektor_cli.verify import verify_tree
+from tests.conftest import MakeDataset, fit_all, snapshot
+from tests.test_cli import run
+
+# What Dask and its dependencies have to say of themselves is not about us.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """Hold a scheduler and two worker processes."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold a synthetic dataset of 32 samples."""
+    folder = tmp_path_factory.mktemp("raw") / "KolektorSDD"
+    write_sample(folder, items=4)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold what a local run makes of it."""
+    out = tmp_path_factory.mktemp("local")
+    run("convert", raw, out)
+    return out / "metal"
+
+
+def convert_on(address: str, raw: Path, out: Path, progress: Progress = no_progress) -> Manifest:
+    with open_source(raw) as source, dask_cluster(address) as (executor, threads):
+        scan = scan_source(source)
+        split = balanced(scan.samples, scan.duplicates)
+        plan = make_plan(scan, split, fit_all(source, scan, None), category="metal")
+        return write_tree(plan, source, out, jobs=threads, executor=executor, progress=progress)
+
+
+def test_cluster_gives_the_bytes_of_a_local_run(
+    cluster: LocalCluster, raw: Path, local: Path, tmp_path: Path
+) -> None:
+    shown = run("convert", raw, tmp_path / "out", "--dask", cluster.scheduler_address)
+    assert "distributed" not in shown.stderr
+    assert snapshot(tmp_path / "out/metal") == snapshot(local)
+
+
+def test_cluster_reads_a_zip_at_a_relative_path(
+    cluster: LocalCluster, raw: Path, local: Path, in_tmp_path: Path
+) -> None:
+    with zipfile.ZipFile("raw.zip", "w") as archive:
+        for path in sorted(raw.rglob("*.*")):
+            archive.write(path, path.relative_to(raw))
+    convert_on(cluster.scheduler_address, Path("raw.zip"), Path("out"))
+    assert snapshot(in_tmp_path / "out/metal") == snapshot(local)
+
+
+def test_worker_killed_in_the_middle_changes_nothing(
+    cluster: LocalCluster, raw: Path, local: Path, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done == 5 and total == 32:
+            with Client(cluster.scheduler_address, set_as_default=False) as client:
+                process = next(iter(client.run(os.getpid).values()))
+            os.kill(process, signal.SIGKILL)
+            killed.append(process)
+
+    convert_on(cluster.scheduler_address, raw, tmp_path / "out", kill_one)
+    assert killed
+    assert snapshot(tmp_path / "out/metal") == snapshot(local)
+    assert verify_tree(tmp_path / "out/metal").ok
+
+
+def test_file_that_changes_meanwhile_is_named_and_nothing_is_left(
+    cluster: LocalCluster, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    root = make_dataset()
+
+    def damage(done: int, _: int) -> None:
+        if done == 1:
+            for path in root.glob("kos03/*.jpg"):
+                path.write_bytes(b"damaged")
+
+    with pytest.raises(SourceError, match=r"kos03/Part\d\.jpg: changed while it was"):
+        convert_on(cluster.scheduler_address, root, tmp_path / "out", damage)
+    assert not (tmp_path / "out").exists()
+
+
+def test_any_executor_does(raw: Path, local: Path, tmp_path: Path) -> None:
+    with open_source(raw) as source, ProcessPoolExecutor(2, get_context("spawn")) as executor:
+        scan = scan_source(source)
+        split = balanced(scan.samples, scan.duplicates)
+        plan = make_plan(scan, split, fit_all(source, scan, None), category="metal")
+        write_tree(plan, source, tmp_path / "out", jobs=2, executor=executor)
+        assert executor.submit(abs, -1).result() == 1  # it is left open
+    assert snapshot(tmp_path / "out/metal") == snapshot(local)
+
+
+def test_source_is_opened_once_in_a_process_for_all_tasks(make_dataset: MakeDataset) -> None:
+    with open_source(make_dataset()) as source:
+        data = pickle.dumps(source)
+        first, second = pickle.loads(data), pickle.loads(data)
+        assert first is second
+        assert first is not source
+        assert first.read("kos01/Part0.jpg") == source.read("kos01/Part0.jpg")
+
+
+def test_source_that_is_opened_anew_is_not_the_one_before(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    seen = [pickle.loads(pickle.dumps(open_source(root))) for _ in range(2)]
+    assert seen[0] is not seen[1]
+
+
+def test_no_scheduler_at_the_address_is_an_error(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kolektor_cli.cluster._PATIENCE", 1)
+    with pytest.raises(KolektorError, match="no Dask scheduler to be reached"):
+        convert_on("tcp://127.0.0.1:9", make_dataset(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_cluster_without_workers_is_an_error() -> None:
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        pytest.raises(KolektorError, match="has no worker"),
+        dask_cluster(empty.scheduler_address),
+    ):
+        pass
+
+
+def test_dask_that_is_not_installed_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(UsageError, match=r"pip install 'kolektor-cli\[dask\]'"),
+        dask_cluster("tcp://127.0.0.1:8786"),
+    ):
+        pass
