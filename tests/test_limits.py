@@ -220,34 +220,30 @@ def test_threads_that_cannot_be_started_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        (lambda path: path.unlink(), "is not a regular file"),
-        (lambda path: write_pair(path.parent, path.stem, 99), "changed while"),
-        (lambda path: path.write_bytes(b""), "changed while"),
+        lambda path: path.unlink(),
+        lambda path: write_pair(path.parent, path.stem, 99),
+        lambda path: path.write_bytes(b""),
     ],
     ids=["gone", "other", "empty"],
 )
-def test_a_file_that_changes_between_scan_and_writing_is_told(
-    make_dataset: MakeDataset, tmp_path: Path, change: Callable[[Path], object], message: str
+def test_a_file_that_changes_after_the_scan_changes_nothing(
+    make_dataset: MakeDataset, tmp_path: Path, change: Callable[[Path], object]
 ) -> None:
     source, pipe = make_dataset(), tmp_path / "split.csv"
-    rows = subprocess.run(
-        [*KOLEKTOR, "split", str(source), "-q"], capture_output=True, text=True, check=True
-    ).stdout
+    split = [*KOLEKTOR, "split", str(source), "-q"]
+    rows = subprocess.run(split, capture_output=True, text=True, check=True).stdout
     os.mkfifo(pipe)
-    arguments = ["convert", str(source), str(tmp_path / "out"), "-q", "--split", str(pipe)]
-    with subprocess.Popen([*KOLEKTOR, *arguments], stderr=subprocess.PIPE, text=True) as process:
+    convert = [*KOLEKTOR, "convert", str(source), "-q", "--split"]
+    subprocess.run([*convert, "-", str(tmp_path / "before")], input=rows, text=True, check=True)
+    with subprocess.Popen([*convert, str(pipe), str(tmp_path / "after")]) as process:
         # The pipe is opened for reading when the source has been scanned, and not before.
         with pipe.open("w") as writer:
             change(source / "kos02/Part1.jpg")
             writer.write(rows)
-        assert process.stderr is not None
-        [line] = process.stderr.read().splitlines()
-        assert process.wait(PATIENCE) == 3
-    assert line.startswith("Error: kos02/Part1.jpg: ")
-    assert message in line
-    assert not (tmp_path / "out").exists()
+        assert process.wait(PATIENCE) == 0
+    assert snapshot(tmp_path / "after") == snapshot(tmp_path / "before")
 
 
 def test_inspect_and_verify_write_nothing(
@@ -346,7 +342,7 @@ def test_of_many_split_files_written_at_once_one_is_there_whole(tmp_path: Path) 
         assert path.read_bytes() in [
             text for text, done in zip(texts, written, strict=True) if done
         ]
-    assert set(refusals) == {f"{path}: another run is writing it; wait for that to end"}
+    assert set(refusals) <= {f"{path}: another run is writing it; wait for that to end"}
     assert names_in(tmp_path) == ["split.csv"]
 
 
