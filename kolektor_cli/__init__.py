@@ -22,7 +22,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from kolektor_cli.cluster import dask_cluster
-    from kolektor_cli.convert import check_output, drafting, write_tree
+    from kolektor_cli.convert import (
+        check_output,
+        clear_unfinished,
+        drafting,
+        write_beside,
+        write_tree,
+    )
     from kolektor_cli.drafts import Drafts
     from kolektor_cli.errors import KolektorError
     from kolektor_cli.fits import count_images, fit_samples, make_fit
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from kolektor_cli.releases import Release
     from kolektor_cli.sample import write_sample
     from kolektor_cli.scan import require_usable, scan_source
+    from kolektor_cli.sidefiles import side_files
     from kolektor_cli.source import Source, open_source
     from kolektor_cli.split import (
         PROTOCOLS,
@@ -90,6 +97,7 @@ __all__ = [
     "box_to_output",
     "box_to_source",
     "check_output",
+    "clear_unfinished",
     "count_images",
     "count_samples",
     "dask_cluster",
@@ -109,18 +117,20 @@ __all__ = [
     "recognise",
     "require_usable",
     "scan_source",
+    "side_files",
     "split_rows",
     "to_output",
     "to_source",
     "verify_tree",
     "vicos",
+    "write_beside",
     "write_sample",
     "write_tree",
 ]
 
 _MODULES = {
     "cluster": ("dask_cluster",),
-    "convert": ("check_output", "drafting", "write_tree"),
+    "convert": ("check_output", "clear_unfinished", "drafting", "write_beside", "write_tree"),
     "drafts": ("Drafts",),
     "errors": ("KolektorError",),
     "fits": ("count_images", "fit_samples", "make_fit"),
@@ -135,6 +145,7 @@ _MODULES = {
     "releases": ("Release",),
     "sample": ("write_sample",),
     "scan": ("require_usable", "scan_source"),
+    "sidefiles": ("side_files",),
     "source": ("Source", "open_source"),
     "split": (
         *("PROTOCOLS", "anomalib", "balanced", "count_samples", "find_leaks", "grouped"),

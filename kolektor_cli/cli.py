@@ -9,33 +9,58 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
 
 import kolektor_cli as api
-from kolektor_cli import render
-from kolektor_cli.consumers import CENTER_CROPS
-from kolektor_cli.errors import KolektorError, UsageError
+from kolektor_cli import render, render_conversion
+from kolektor_cli.consumers import (
+    CENTER_CROPS,
+    Offer,
+    defaults_for,
+    guide_for,
+    require_needs,
+)
+from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.options import (
+    ConsumerOption,
+    DropLeaksOption,
+    FitOption,
+    FoldOption,
+    FoldsOption,
+    JobsOption,
+    JsonOption,
+    ProtocolOption,
+    QuietOption,
+    SeedOption,
+    SizeOption,
+    SkipBadOption,
+    SourceArgument,
+    SplitSeedOption,
+    TestGoodOption,
+    TrainDefectsOption,
+    ValOption,
+    parse_size,
+)
 from kolektor_cli.records import (
-    AskedSize,
     Color,
+    ConsumerName,
+    Conversion,
     Fit,
     FitName,
-    Fitted,
-    Manifest,
+    Guide,
     Names,
     Plan,
-    Preview,
     SampleLayout,
     Scan,
+    Size,
     Split,
-    TrainDefects,
 )
 
 if TYPE_CHECKING:
@@ -52,21 +77,29 @@ class _Group(typer.core.TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except KolektorError as error:
-            typer.echo(f"Error: {error}", err=True)
+            _tell_error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except MemoryError as error:
+            _tell_error("memory ran out; a smaller --jobs needs less")
+            raise typer.Exit(KolektorError.exit_code) from error
         except BrokenPipeError as error:
             # The reader has what it wanted. What is still buffered must not fail at exit.
             _discard_standard_output()
             raise typer.Exit(0) from error
         except OSError as error:
             _discard_standard_output()
-            typer.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+            _tell_error(f"{error.filename or 'standard output'}: {reason(error)}")
             raise typer.Exit(KolektorError.exit_code) from error
         return result
 
 
+def _tell_error(message: str) -> None:
+    typer.echo(f"Error: {render.one_line(message)}", err=True)
+
+
 def _discard_standard_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # too many open files
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -103,105 +136,10 @@ def main() -> None:
     app()
 
 
-def _parse_size(text: str | None) -> AskedSize:
-    """Return width and height of ``WxH``, or of ``N`` for a square."""
-    if text is None:
-        return None
-    if text == "source":
-        return "source"
-    width, by, height = text.partition("x")
-    if not by:
-        height = width
-    if not (text.isascii() and width.isdecimal() and height.isdecimal()):
-        message = f"{text!r} is neither WxH, as in 500x1240, nor N, nor 'source'"
-        raise typer.BadParameter(message, param_hint="--size")
-    return int(width), int(height)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"kolektor {api.__version__}")
         raise typer.Exit
-
-
-SourceArgument: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
-]
-JobsOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
-]
-QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress bar and no notes on standard error.")
-]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")]
-SeedOption: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
-]
-ProtocolOption: TypeAlias = Annotated[
-    Literal["balanced", "vicos", "grouped", "anomalib", "official"] | None,
-    typer.Option(
-        help="Rule by which samples are split; 'kolektor split --help' tells of each. "
-        "Default: balanced; of KolektorSDD2 official.",
-        show_default=False,
-    ),
-]
-SplitSeedOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        min=0,
-        help="balanced, grouped, and the fit square: the seed; default 0.",
-    ),
-]
-TestGoodOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        help="balanced: good samples to test; default: as many as are defective.",
-    ),
-]
-ValOption: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        metavar="FRACTION",
-        help="balanced: part of the good samples not tested that is for validation; default 0.",
-    ),
-]
-FoldOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(metavar="I", min=0, help="vicos, grouped: the fold to test, from 0."),
-]
-FoldsOption: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="K", min=2, help="grouped: number of folds; default 3.")
-]
-DropLeaksOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
-]
-FitOption: TypeAlias = Annotated[
-    FitName | None,
-    typer.Option("--fit", help="How images are fitted; 'kolektor convert --help' tells of each."),
-]
-SizeOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZE",
-        help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
-        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
-    ),
-]
-TrainDefectsOption: TypeAlias = Annotated[
-    TrainDefects | None,
-    typer.Option(
-        help="official: where the defective images of the folder train go; default unused.",
-    ),
-]
-SkipBadOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
-]
 
 
 @app.callback()
@@ -248,7 +186,7 @@ def inspect(
     console = _console(quiet)
     with api.open_source(source) as opened:
         release = api.recognise(opened)
-        wanted = _make_fit(fit, size, None, release) if fit or size else None
+        wanted = _make_fit(fit, size, None, release.size) if fit or size else None
         with console.progress("inspect") as progress:
             scan = api.scan_source(opened, jobs=jobs, progress=progress)
         preview = None
@@ -257,14 +195,14 @@ def inspect(
             preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     ok = not scan.errors
     if json:
-        geometry = {"geometry": render.preview_json(preview)} if preview else {}
+        geometry = {"geometry": render_conversion.preview_json(preview)} if preview else {}
         console.json("inspect", ok, render.scan_json(scan) | geometry)
     elif csv:
         console.csv(render.scan_rows(scan))
         console.notes(scan.findings)
     else:
         console.tables(render.scan_tables(scan))
-        console.tables(render.preview_tables(preview) if preview else [])
+        console.tables(render_conversion.preview_tables(preview) if preview else [])
         console.findings(scan.findings)
     _exit_unless(ok)
 
@@ -333,6 +271,7 @@ def convert(
         str | None,
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
+    consumer: ConsumerOption = None,
     fit: FitOption = "stretch",
     size: SizeOption = None,
     color: Annotated[
@@ -358,6 +297,9 @@ def convert(
     skip_bad: SkipBadOption = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the category folder if it exists.")
+    ] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="With --for anomalib: list the images in a CSV file.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
@@ -390,6 +332,7 @@ def convert(
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
       kolektor convert KolektorSDD.zip data --fit square --dry-run
       kolektor convert KolektorSDD2.zip data --train-defects test
+      kolektor convert KolektorSDD.zip data --for patchcore
     """
     options = _given(
         seed=seed,
@@ -403,12 +346,15 @@ def convert(
     if split_file is not None:
         _refuse_protocol_options(protocol, options, fit)
     release = _recognise(source)
-    category = release.category if category is None else category
-    wanted = _make_fit(fit, size, seed, release)
     rule = protocol or release.protocol
-    if fit == "square" and "seed" not in api.protocol_options(rule):
-        options.pop("seed", None)  # the windows' alone
-    api.check_output(source, out, category, force=force)
+    usual_category, usual_size = defaults_for(consumer, release.category, release.size)
+    category = usual_category if category is None else category
+    wanted = _make_fit(fit, size, seed, usual_size)
+    _check_needs(consumer, Offer(out, category, [wanted.size] if wanted.size else [], [color]))
+    beside = api.side_files(consumer, out, category, (), table=table)
+    if not dry_run:
+        api.clear_unfinished(source, out, category)
+    api.check_output(source, out, category, force=force, beside=beside)
     console = _console(quiet)
     # Files are written while the source is scanned, unless others are to write them.
     local = not dry_run and dask is None
@@ -421,60 +367,75 @@ def convert(
             data = _read_input(split_file)
             chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
         else:
+            options = _for_protocol(rule, fit, options)
             chosen = api.make_split(rule, scan.samples, scan.duplicates, options)
         fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
         plan = api.make_plan(scan, chosen, fitted, category=category, color=color, names=names)
+        paths = [image.path for image in plan.images]
+        beside = api.side_files(consumer, out, category, paths, table=table)
+        guide = _guide(consumer, out, plan, beside)
         _tell(console, scan, chosen)
-        if plan.lost:
-            console.note(render.lost_line(plan.lost))
+        _tell_losses(console, plan, beside)
+        preview, manifest = None, None
         if dry_run:
             preview = api.preview_fit(fitted, opened, scan.samples, CENTER_CROPS, jobs=jobs)
-            _show_conversion(console, plan, scan, fitted, out / category, preview, json=json)
-            return
-        with console.progress("convert") as progress:
-            manifest = api.write_tree(
-                plan,
-                opened,
-                out,
-                drafts=drafts,
-                force=force,
-                jobs=writers,
-                executor=executor,
-                progress=progress,
-            )
-    _show_conversion(console, plan, scan, fitted, out / category, manifest, json=json)
-
-
-def _show_conversion(
-    console: Console,
-    plan: Plan,
-    scan: Scan,
-    fitted: Fitted,
-    target: Path,
-    outcome: Preview | Manifest,
-    *,
-    json: bool,
-) -> None:
-    """Show a plan, and the preview or the manifest that came of it."""
-    counts = api.count_images(fitted, plan.split)
-    preview = outcome if isinstance(outcome, Preview) else None
-    fingerprint = outcome.fingerprint if isinstance(outcome, Manifest) else None
+        else:
+            with console.progress("convert") as progress:
+                manifest = api.write_tree(
+                    plan,
+                    opened,
+                    out,
+                    drafts=drafts,
+                    force=force,
+                    jobs=writers,
+                    executor=executor,
+                    progress=progress,
+                )
+            api.write_beside(out, beside)
+    conversion = Conversion(
+        target=str(out / category),
+        scan=scan,
+        plan=plan,
+        counts=api.count_images(fitted, chosen),
+        leaks=tuple(api.find_leaks(chosen.assigned, scan.duplicates)),
+        guide=guide,
+        preview=preview,
+        manifest=manifest,
+    )
     if json:
-        facts = {"out": str(target), "dry_run": preview is not None, "fingerprint": fingerprint}
-        told: dict[str, object] = {
-            "leaks": render.leaks_json(api.find_leaks(plan.split.assigned, scan.duplicates)),
-            "findings": render.findings_json(scan.findings),
-        }
-        if preview:
-            told["geometry"] = render.preview_json(preview)
-        console.json("convert", True, facts | render.plan_json(plan, counts) | told)
-        return
-    console.tables([render.counts_table(str(target), counts)])
-    if preview:
-        console.tables([*render.preview_tables(preview), render.plan_table(plan)])
-        console.line("dry run: nothing was written")
+        console.json("convert", True, render_conversion.conversion_json(conversion))
     else:
-        console.line(f"fingerprint {fingerprint}")
+        console.tables(render_conversion.conversion_tables(conversion))
+        for line in render_conversion.conversion_lines(conversion):
+            console.line(line)
+
+
+def _check_needs(consumer: ConsumerName | None, offer: Offer) -> None:
+    if consumer is not None:
+        require_needs(consumer, offer)
+
+
+def _guide(
+    consumer: ConsumerName | None, out: Path, plan: Plan, files: Iterable[str]
+) -> Guide | None:
+    """Tell how the consumer trains on what is planned; refuse what it cannot train on."""
+    if consumer is None:
+        return None
+    sizes = {image.view.geometry.size for image in plan.images}
+    offer = Offer(out, plan.category, sizes, [plan.color])
+    require_needs(consumer, offer)
+    return guide_for(consumer, offer, files)
+
+
+def _tell_losses(console: Console, plan: Plan, beside: Collection[str]) -> None:
+    """Tell what a plan leaves out of the images, or of the files beside them."""
+    if plan.lost:
+        console.note(render_conversion.lost_line(plan.lost))
+    listed = [name for name in beside if not name.endswith(".yaml")]
+    if listed and any(image.split == "val" for image in plan.images):
+        console.note(
+            f"images for validation are not in {' and '.join(listed)}: its reader takes none"
+        )
 
 
 @app.command()
@@ -486,6 +447,7 @@ def verify(
         Path | None,
         typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
     ] = None,
+    consumer: ConsumerOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
     ] = False,
@@ -501,6 +463,7 @@ def verify(
     Example:
       kolektor verify data
       kolektor verify data/metal --source KolektorSDD.zip --json
+      kolektor verify data --for patchcore
     """
     console = _console(quiet)
     categories = api.find_categories(out)
@@ -513,6 +476,7 @@ def verify(
                         category,
                         source=opened,
                         scan=scan,
+                        consumer=consumer,
                         strict=strict,
                         jobs=jobs,
                         progress=progress,
@@ -646,14 +610,23 @@ def _maybe_scanned(
         yield source, scan
 
 
-def _make_fit(fit: FitName | None, size: str | None, seed: int | None, release: Release) -> Fit:
-    return api.make_fit(fit or "stretch", _parse_size(size), default=release.size, seed=seed or 0)
+def _make_fit(fit: FitName | None, size: str | None, seed: int | None, default: Size) -> Fit:
+    return api.make_fit(fit or "stretch", parse_size(size), default=default, seed=seed or 0)
 
 
 def _given(**options: object) -> dict[str, object]:
     """Keep the options that were given: those of the protocol have their defaults there."""
     # By identity: 0 is a seed and a fold like any other, and equal to False.
     return {n: value for n, value in options.items() if value is not None and value is not False}
+
+
+def _for_protocol(
+    protocol: str, fit: FitName | None, options: dict[str, object]
+) -> dict[str, object]:
+    """Leave out the seed where it is for the windows of the fit square alone."""
+    if fit == "square" and "seed" not in api.protocol_options(protocol):
+        return {name: value for name, value in options.items() if name != "seed"}
+    return options
 
 
 def _refuse_protocol_options(
@@ -679,7 +652,7 @@ def _read_input(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KolektorError(f"{path}: cannot be read: {error.strerror}") from error
+        raise KolektorError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _exit_unless(ok: bool) -> None:

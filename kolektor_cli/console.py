@@ -17,10 +17,9 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from kolektor_cli import __version__, parallel
-from kolektor_cli.errors import OutputError
+from kolektor_cli import __version__, parallel, staging
 from kolektor_cli.records import Finding
-from kolektor_cli.render import Cell, Table, envelope
+from kolektor_cli.render import Cell, Table, envelope, one_line
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _RESULT_STYLES = {"ok": "green", "FAILED": "bold red"}
@@ -71,7 +70,9 @@ class Console:
         if path is None:
             sys.stdout.write(text.getvalue())
         else:
-            _replace_file(path, text.getvalue())
+            # Names that are no text in UTF-8 are written as they are printed.
+            data = text.getvalue().encode(errors="backslashreplace")
+            staging.replace_file(path, data)
 
     def tables(self, tables: Iterable[Table]) -> None:
         """Print tables; cells are folded where the terminal is too narrow, never cut."""
@@ -80,7 +81,7 @@ class Console:
 
     def line(self, text: str) -> None:
         """Print one line."""
-        self._out.print(text, soft_wrap=True)
+        self._out.print(one_line(text), soft_wrap=True)
 
     def findings(self, findings: Iterable[Finding], check: str = "") -> None:
         """Print a line a finding."""
@@ -98,7 +99,7 @@ class Console:
     def note(self, text: str | Text) -> None:
         """Tell something on standard error."""
         if not self._quiet:
-            self._err.print(text)
+            self._err.print(one_line(text) if isinstance(text, str) else text)
 
     @contextmanager
     def progress(self, description: str) -> Iterator[parallel.Progress]:
@@ -115,22 +116,6 @@ class Console:
         with Progress(*columns, console=self._err, transient=True) as bars:
             task = bars.add_task(description, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Write a file in UTF-8 beside its place and give it its name when it is complete."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a device or a named pipe
-            return
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _draw(table: Table) -> rich.table.Table:
@@ -152,7 +137,7 @@ def _draw(table: Table) -> rich.table.Table:
 
 
 def _cell(cell: Cell) -> Text:
-    text = str(cell)
+    text = one_line(str(cell))
     return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
@@ -160,6 +145,6 @@ def _finding_line(finding: Finding, check: str = "") -> Text:
     line = Text()
     line.append(f"{finding.severity:8}", style=_STYLES[finding.severity])
     line.append(f"{check}: " if check else "")
-    line.append(f"{finding.path}: " if finding.path else "")
-    line.append(f"{finding.message} ({finding.code})")
+    line.append(one_line(f"{finding.path}: ") if finding.path else "")
+    line.append(one_line(f"{finding.message} ({finding.code})"))
     return line

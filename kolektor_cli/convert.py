@@ -6,16 +6,16 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from kolektor_cli import __version__, images, manifest
+from kolektor_cli import __version__, images, manifest, staging
 from kolektor_cli.drafts import FOLDER as DRAFTS
 from kolektor_cli.drafts import Draft, DraftFile, Drafts, make_folder, write_drafts
-from kolektor_cli.errors import OutputError, SourceError, UsageError
+from kolektor_cli.errors import OutputError, SourceError, UsageError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.layout import check_category, paths_of
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
@@ -31,14 +31,20 @@ from kolektor_cli.records import (
 )
 from kolektor_cli.rules import MANIFEST_NAME
 from kolektor_cli.source import Source
-from kolektor_cli.staging import staged
 from kolektor_cli.tree import list_tree
 
 _REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
 
 
-def check_output(source: Path, out: Path, category: str, *, force: bool = False) -> None:
-    """Check, before any work, that the category folder may be made.
+def check_output(
+    source: Path,
+    out: Path,
+    category: str,
+    *,
+    force: bool = False,
+    beside: Collection[str] = (),
+) -> None:
+    """Check, before any work, that the category folder may be made, and the files `beside` it.
 
     Raises
     ------
@@ -46,9 +52,37 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         The category cannot be a folder's name; the output lies inside the source folder, or would
         replace the source.
     OutputError
-        `out` is no folder; or the category folder exists and `force` is not given, or it holds
-        something else than a dataset.
+        `out` is no folder; or the category folder or a file beside it exists and `force` is not
+        given, or is something else than a dataset or a file.
     """
+    target = _check_place(source, out, category)
+    try:
+        if os.path.lexists(target):
+            _refuse_existing(target, force)
+        for name in beside:
+            _refuse_existing_file(out / name, force)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be looked into: {reason(error)}") from error
+
+
+def clear_unfinished(source: Path, out: Path, category: str) -> None:
+    """Remove what a killed conversion to the category folder left, if any did.
+
+    What it was about to replace is put back, if it lost its name. `write_tree` does the same; to
+    call this before `check_output` removes it, too, when that refuses.
+
+    Raises
+    ------
+    UsageError
+        See `check_output`.
+    OutputError
+        Another conversion to the folder is under way; or see `check_output`.
+    """
+    staging.clear_unfinished(_check_place(source, out, category))
+
+
+def _check_place(source: Path, out: Path, category: str) -> Path:
+    """Return the category folder's path, if it can be a folder outside of the source."""
     target = out / check_category(category)
     try:
         inside = source.resolve() if source.is_dir() else None
@@ -61,11 +95,10 @@ def check_output(source: Path, out: Path, category: str, *, force: bool = False)
         existing = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
         if not existing.is_dir():
             raise OutputError(f"{existing}: is not a folder; choose another place for the output")
-        if os.path.lexists(target):
-            _refuse_existing(target, force)
     except (OSError, RuntimeError, ValueError) as error:
         # Links in a circle, a path that is too long or holds a NUL.
         raise OutputError(f"{target}: cannot be a folder for the output: {error}") from error
+    return target
 
 
 def _refuse_existing(target: Path, force: bool) -> None:
@@ -81,6 +114,27 @@ def _refuse_existing(target: Path, force: bool) -> None:
         )
 
 
+def _refuse_existing_file(path: Path, force: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not force:
+        raise OutputError(f"{path}: exists already; --force replaces it")
+    if not path.is_file():
+        raise OutputError(f"{path}: is no file; remove it yourself")
+
+
+def write_beside(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write files beside the category folder, each all or nothing; existing ones are replaced.
+
+    Raises
+    ------
+    OutputError
+        One cannot be written.
+    """
+    for name, data in files.items():
+        staging.replace_file(out / name, data)
+
+
 @contextmanager
 def drafting(out: Path, category: str, fit: Fit, color: Color) -> Iterator[Drafts]:
     """Hold a folder beside the category folder of `out` for drafts of its files.
@@ -93,7 +147,7 @@ def drafting(out: Path, category: str, fit: Fit, color: Color) -> Iterator[Draft
     OutputError
         Something in it cannot be written.
     """
-    with staged(out / check_category(category)) as stage:
+    with staging.staged(out / check_category(category)) as stage:
         yield Drafts(stage, fit, color)
 
 
@@ -125,8 +179,10 @@ def write_tree(
     OutputError, UsageError
         Something cannot be written, or see `check_output`.
     """
+    if drafts is None:
+        clear_unfinished(source.path, out, plan.category)
     check_output(source.path, out, plan.category, force=force)
-    with nullcontext(drafts.stage) if drafts else staged(out / plan.category) as stage:
+    with nullcontext(drafts.stage) if drafts else staging.staged(out / plan.category) as stage:
         made = drafts.by_sample if drafts and drafts.color == plan.color else {}
         run = partial(parallel_map, jobs=jobs, progress=progress, executor=executor)
         entries = _write_files(plan, source, stage, made, run)
@@ -271,16 +327,7 @@ def _check_listing(stage: Path, expected: Manifest) -> None:
 
 
 def _put_in_place(stage: Path, target: Path, force: bool) -> None:
-    """Give the finished folder its name; an existing one makes way, and comes back on failure."""
-    if not os.path.lexists(target):
-        stage.rename(target)
-        return
-    _refuse_existing(target, force)
-    old = stage.with_name(f"{stage.name}.old")
-    target.rename(old)
-    try:
-        stage.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
+    """Give the finished folder its name, unless someone else gave it to something meanwhile."""
+    if os.path.lexists(target):
+        _refuse_existing(target, force)
+    staging.put_in_place(stage, target, replace=force)

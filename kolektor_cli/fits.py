@@ -54,6 +54,8 @@ MANY: tuple[FitName, ...] = ("thirds", "square")
 def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int = 0) -> Fit:
     """Return a fit whose size is decided; `default` is that of a whole image, in pixels.
 
+    The windows of ``square`` take it, too, if it is a square; else they are 500 pixels wide.
+
     Raises
     ------
     UsageError
@@ -68,7 +70,8 @@ def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int
             raise UsageError(f"--fit {name} needs a size in pixels, not --size source")
         return Fit(name)
     if name == "square":
-        width, height = asked or (SQUARE_SIDE, SQUARE_SIDE)
+        usual = default if default[0] == default[1] else (SQUARE_SIDE, SQUARE_SIDE)
+        width, height = asked or usual
         if width != height:
             raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
         return Fit(name, check_size((width, height)), seed)

@@ -30,6 +30,12 @@ MAX_PIXELS = 2**26
 """The largest image that is decoded, 67 megapixels: a hundred times a KolektorSDD image, and a
 bound on the memory that a header can ask for."""
 
+MAX_SCANS = 100
+"""The most scans of a JPEG: encoders make about ten, and each takes as long as a whole decoding."""
+
+MAX_CHUNKS = 2**17
+"""The most chunks of a PNG: with the usual 8 kB in each, those of the largest image."""
+
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
@@ -102,6 +108,9 @@ def _read_jpeg_header(data: bytes, name: str) -> Header:
     end = data.rfind(_JPEG_END)
     if end < 0 or _JPEG_SCAN in data[end:]:
         raise ImageError(f"{name}: is a JPEG cut short")
+    scans = data.count(_JPEG_SCAN)
+    if scans > MAX_SCANS:
+        raise ImageError(f"{name}: is a JPEG of {scans} scans; no picture needs that many")
     return _header("JPEG", width, height, name)
 
 
@@ -114,12 +123,14 @@ def read_png(data: bytes, name: str) -> PngHeader:
         The file is no PNG, is cut short, a chunk does not fit its checksum, or bytes follow its
         end.
     """
-    chunks = list(_png_chunks(data, name))
-    kind, header = chunks[0]
+    chunks = _png_chunks(data, name)
+    kind, header = next(chunks)
     if kind != b"IHDR" or len(header) != 13:
         raise ImageError(f"{name}: is a damaged PNG: it does not start with its header")
     width, height, bit_depth, color_type = struct.unpack_from(">IIBB", header)
-    return PngHeader(width, height, bit_depth, color_type, _SOFTWARE_CHUNK in chunks)
+    # A list, not a search that ends when it finds: each chunk is to be checked.
+    ours = [chunk == _SOFTWARE_CHUNK for chunk in chunks]
+    return PngHeader(width, height, bit_depth, color_type, any(ours))
 
 
 def _read_bmp_header(data: bytes, name: str) -> Header:
@@ -146,8 +157,11 @@ def _png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and contents of each chunk, up to the end chunk, which must be the file's end."""
     if not data.startswith(_PNG_START):
         raise ImageError(f"{name}: is not a PNG")
-    position, kind = len(_PNG_START), b""
+    position, kind, number = len(_PNG_START), b"", 0
     while kind != b"IEND":
+        number += 1
+        if number > MAX_CHUNKS:
+            raise ImageError(f"{name}: is a damaged PNG: it has more than {MAX_CHUNKS} chunks")
         length, kind = struct.unpack(">I4s", data[position : position + 8].ljust(8, b"\0"))
         end = position + 8 + length
         if end + 4 > len(data):
@@ -243,6 +257,8 @@ def _decode_with_opencv(data: bytes, name: str, mode: int) -> Pixels:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(name) from error
         raise ImageError(f"{name}: cannot be decoded: {error.err}") from error
     if pixels is None:
         raise ImageError(f"{name}: cannot be decoded; the file is damaged")

@@ -50,6 +50,19 @@ Candidates: TypeAlias = dict[str, Candidate]
 """Candidates by sample name."""
 
 
+def not_files(source: Source) -> Iterator[Finding]:
+    """Report what a source does not read, and folders that are named like images."""
+    for unread in source.unread:
+        if unread.harmless:
+            yield Finding("info", "not-read", unread.name, f"{unread.why}; not read again")
+        else:
+            yield Finding("error", "not-read", unread.name, unread.why)
+    for folder in source.folders:
+        if stem_and_suffix(folder)[1]:
+            message = "is a folder, though its name is an image's"
+            yield Finding("warning", "not-a-file", folder, message)
+
+
 def without_droppings(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
     """Leave out what operating systems drop into folders and archives."""
     kept: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from kolektor_cli.errors import SourceError
 from kolektor_cli.itemfolders import item_folders
-from kolektor_cli.pairing import Candidates, Folders, pair_files, without_droppings
+from kolektor_cli.pairing import Candidates, Folders, not_files, pair_files, without_droppings
 from kolektor_cli.records import Finding, natural_key
 from kolektor_cli.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.source import Source
@@ -43,7 +43,7 @@ def find_candidates(source: Source) -> tuple[Release, Candidates, list[Finding]]
             if findings
             else _not_a_dataset(source, names)
         )
-    return release, candidates, [*droppings, *findings]
+    return release, candidates, [*not_files(source), *droppings, *findings]
 
 
 def _recognise(source: Source, names: Sequence[str]) -> tuple[Release, Folders]:

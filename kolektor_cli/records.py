@@ -17,6 +17,18 @@ Role: TypeAlias = Literal["image", "mask"]
 Color: TypeAlias = Literal["rgb", "gray"]
 DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
 Names: TypeAlias = Literal["index", "source"]
+ConsumerName: TypeAlias = Literal[
+    "anomalib",
+    "patchcore",
+    "cflow",
+    "cfa",
+    "fastflow",
+    "efficientad",
+    "simplenet",
+    "anomalyclip",
+    "adaclip",
+    "ader",
+]
 FitName: TypeAlias = Literal["stretch", "pad", "crop", "thirds", "square"]
 Size: TypeAlias = tuple[int, int]
 """Width and height in pixels, in this order."""
@@ -284,6 +296,21 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Guide:
+    """How a consumer trains on a tree.
+
+    `files` are the names of what it reads beside the category folder; `commands` are for a shell,
+    in the folder of the consumer's code.
+    """
+
+    consumer: ConsumerName
+    title: str
+    files: tuple[str, ...]
+    commands: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file of a tree, as the manifest records it.
 
@@ -341,6 +368,23 @@ class Check:
 
 Counts: TypeAlias = Mapping[tuple[SplitName, Label], int]
 """Numbers of samples or images, by split and label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What came of a conversion, or would.
+
+    `counts` are of output images; `preview` is that of a dry run, `manifest` of a real one.
+    """
+
+    target: str
+    scan: Scan
+    plan: Plan
+    counts: Counts
+    leaks: tuple[Leak, ...]
+    guide: Guide | None
+    preview: Preview | None
+    manifest: Manifest | None
 
 
 @dataclass(frozen=True, slots=True)

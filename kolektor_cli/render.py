@@ -16,11 +16,8 @@ from kolektor_cli.records import (
     Check,
     Counts,
     Finding,
-    Fit,
     Leak,
     OfficialSplit,
-    Plan,
-    Preview,
     Report,
     Sample,
     SampleCounts,
@@ -29,6 +26,14 @@ from kolektor_cli.records import (
 
 Cell: TypeAlias = "str | int"
 JsonObject: TypeAlias = dict[str, Any]
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
+
+def one_line(text: str) -> str:
+    """Write control characters as escapes: a name may hold line feeds and a terminal's commands."""
+    return text.translate(_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def _whole_table(scan: Scan) -> Table:
         ("left out", str(len(scan.left_out))),
         _official("image", scan.official_images, samples),
         _official("mask", scan.official_masks, samples),
-        ("defect pixels", _defect_range(scan.samples)),
+        ("defect pixels", _defecttext_range(scan.samples)),
         ("distinct pictures", str(scan.distinct)),
         None if _is_split(scan) else ("physical items", str(len(_groups(scan)))),
     ]
@@ -158,14 +163,15 @@ def _part_facts(kind: str, name: str, samples: Sequence[Sample]) -> JsonObject:
 
 def _part_row(facts: JsonObject) -> tuple[Cell, ...]:
     name, samples, good, defective, width, height, defect_pixels = facts.values()
-    return name, samples, good, defective, _range(width), _range(height), defect_pixels
+    return name, samples, good, defective, text_range(width), text_range(height), defect_pixels
 
 
-def _range(ends: Sequence[int]) -> str:
+def text_range(ends: Sequence[int]) -> str:
+    """Write a range from its ends; one number if they are the same."""
     return "-".join(map(str, sorted(set(ends))))
 
 
-def _defect_range(samples: Iterable[Sample]) -> str:
+def _defecttext_range(samples: Iterable[Sample]) -> str:
     pixels = [sample.defect_pixels for sample in samples if sample.defect_pixels]
     if not pixels:
         return "none"
@@ -241,120 +247,15 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
         yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
 
 
-def preview_tables(preview: Preview) -> list[Table]:
-    """Make tables of what a fit does: to the whole, and to the defects of each sample."""
-    facts = [
-        ("images", str(preview.good + preview.defective)),
-        ("good", str(preview.good)),
-        ("defective", str(preview.defective)),
-        ("width", _range(preview.widths)),
-        ("height", _range(preview.heights)),
-        ("samples without a defect left", _few(preview.lost) or "none"),
-        ("defect area kept", _least_kept(preview)),
-        ("smallest defect", _smallest(preview)),
-    ]
-    facts += [
-        (f"after the center crop of {crop['name']}", _crop_text(crop))
-        for crop in crops_json(preview)
-    ]
-    columns = ("sample", "images", "defective", "area kept", "smallest defect")
-    rows = tuple(
-        (d.sample, d.images, d.defective, _percent(d.area_kept), d.smallest_defect)
-        for d in preview.defects
-    )
-    return [
-        Table(f"Geometry: {fit_text(preview.fit)}", ("what", "value"), tuple(facts)),
-        Table("Defective samples", columns, rows),
-    ]
-
-
-def fit_text(fit: Fit) -> str:
-    """Name a fit and its size."""
-    if fit.name == "thirds":
-        return fit.name
-    return f"{fit.name} to {fit.size[0]}x{fit.size[1]}" if fit.size else f"{fit.name}, not resized"
-
-
-def _percent(part: float) -> str:
-    """Write a part of the whole so that only the whole is 100 % and only nothing is 0 %."""
-    percent = 100 * part
-    if 0 < percent < 0.1:
-        return "<0.1 %"
-    return ">99.9 %" if 99.9 < percent < 100 else f"{percent:.1f} %"
-
-
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
     """Name a few, and count the others."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
-def _least_kept(preview: Preview) -> str:
-    if not preview.defects:
-        return "no defective sample"
-    least = min(preview.defects, key=lambda defects: defects.area_kept)
-    mean = sum(defects.area_kept for defects in preview.defects) / len(preview.defects)
-    return f"{_percent(mean)} on average, least {_percent(least.area_kept)} ({least.sample})"
-
-
-def _smallest(preview: Preview) -> str:
-    kept = [defects for defects in preview.defects if defects.defective]
-    if not kept:
-        return "none"
-    least = min(kept, key=lambda defects: defects.smallest_defect)
-    return f"{least.smallest_defect} pixels ({least.sample})"
-
-
-def _crop_text(crop: JsonObject) -> str:
-    return (
-        f"{_percent(crop['area_kept'])} of the defect area, "
-        f"{crop['empty_masks']} of {crop['masks']} masks empty"
-    )
-
-
-def crops_json(preview: Preview) -> list[JsonObject]:
-    """Put into JSON what the center crops of consumers leave of all output masks."""
-    crops = []
-    marked = [pixels for defects in preview.defects for pixels in defects.marked]
-    for index, crop in enumerate(preview.crops):
-        left = [n for defects in preview.defects for n in defects.marked_in_crops[index]]
-        kept = sum(left) / sum(marked) if marked else 1.0
-        facts = {"masks": len(left), "empty_masks": left.count(0), "area_kept": kept}
-        crops.append(asdict(crop) | facts)
-    return crops
-
-
-def preview_json(preview: Preview) -> JsonObject:
-    """Put into JSON what a fit does."""
-    return {
-        "fit": preview.fit.name,
-        "size": list(preview.fit.size) if preview.fit.size else "source",
-        "images": {"good": preview.good, "defective": preview.defective},
-        "width": list(preview.widths),
-        "height": list(preview.heights),
-        "lost": list(preview.lost),
-        "center_crops": crops_json(preview),
-        "defects": [
-            {
-                "sample": defects.sample,
-                "images": defects.images,
-                "defective": defects.defective,
-                "area_kept": defects.area_kept,
-                "smallest_defect": defects.smallest_defect,
-            }
-            for defects in preview.defects
-        ],
-    }
-
-
-def lost_line(lost: Sequence[str]) -> str:
-    """Say in one line which defective samples show no defect in the output."""
-    return f"lost    the fit cuts off every defect of {_few(lost)}: what is left counts as good"
-
-
 def leaks_line(leaks: Sequence[Leak]) -> str:
     """Say in one line what is on both sides of a split."""
-    pairs = _few([f"{leak.train} = {leak.test}" for leak in leaks])
+    pairs = few([f"{leak.train} = {leak.test}" for leak in leaks])
     return f"leaks   {len(leaks)} pictures are in train and in test: {pairs}"
 
 
@@ -381,41 +282,6 @@ def counts_json(counts: Counts) -> JsonObject:
     """Put numbers of good and defective per split into JSON."""
     return {
         split: {label: counts.get((split, label), 0) for label in LABELS} for split in SPLIT_NAMES
-    }
-
-
-def plan_table(plan: Plan) -> Table:
-    """Make a table of the files of a plan and the samples they are made from."""
-    rows = [
-        (path, image.sample.name)
-        for image in plan.images
-        for path in (image.path, image.mask_path)
-        if path
-    ]
-    return Table("Files", ("path", "sample"), tuple(rows))
-
-
-def plan_json(plan: Plan, counts: Counts) -> JsonObject:
-    """Put a plan into JSON."""
-    return {
-        "category": plan.category,
-        "release": plan.release,
-        "options": dict(plan.options),
-        "split": {"protocol": plan.split.protocol, **plan.split.parameters},
-        "counts": counts_json(counts),
-        "images": [
-            {
-                "path": image.path,
-                "mask_path": image.mask_path,
-                "sample": image.sample.name,
-                "split": image.split,
-                "label": image.view.label,
-            }
-            for image in plan.images
-        ],
-        "lost": list(plan.lost),
-        "unused": list(plan.unused),
-        "left_out": dict(plan.left_out),
     }
 
 

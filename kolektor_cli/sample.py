@@ -21,7 +21,7 @@ from kolektor_cli.errors import OutputError, UsageError
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import OfficialSplit, SampleCounts, SampleLayout, natural_key
 from kolektor_cli.releases import KOLEKTORSDD2_DEFECTIVE, KOLEKTORSDD2_NUMBERS, kolektorsdd
-from kolektor_cli.staging import staged
+from kolektor_cli.staging import put_in_place, staged
 
 OFFICIAL_ITEMS = 50
 PARTS = 8
@@ -87,7 +87,7 @@ def write_sample(
         parallel_map(partial(_WRITERS[layout], stage), drawings, jobs, progress)
         if of_two:
             _copy_one(stage, drawings)
-        stage.rename(out)
+        put_in_place(stage, out)
     defective = sum(drawing.defective for drawing in drawings)
     return SampleCounts(items, len(drawings) - defective, defective)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import pickletools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
@@ -183,6 +184,7 @@ def read_pickled_numbers(data: bytes, name: str) -> tuple[frozenset[int], frozen
 
 def _load_pickle(data: bytes, name: str) -> Any:
     try:
+        _refuse_far_places(data)
         return _PlainUnpickler(io.BytesIO(data)).load()
     except (pickle.UnpicklingError, *_DAMAGE) as error:
         raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
@@ -192,11 +194,21 @@ def _load_pickle(data: bytes, name: str) -> Any:
 _DAMAGE = (EOFError, IndexError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
+def _refuse_far_places(data: bytes) -> None:
+    """Refuse a pickle that fills a place far off: Python takes memory for all those before it."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in _PUTS and isinstance(argument, int) and argument > len(data):
+            raise pickle.UnpicklingError(f"puts something in the place {argument}")
+
+
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
 def _item_of(entry: Any) -> str:
     """Return the item of an entry, which is a name or begins with one."""
     item = entry if isinstance(entry, str) else entry[0]
     if not isinstance(item, str):
-        raise TypeError(f"{item!r} is no item's name")
+        raise TypeError("an entry does not begin with an item's name")
     return item
 
 

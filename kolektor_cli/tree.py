@@ -13,7 +13,7 @@ import cv2
 
 from kolektor_cli import images, manifest
 from kolektor_cli.duplicates import Thumbnail, thumbnail
-from kolektor_cli.errors import ImageError, ManifestError, OutputError
+from kolektor_cli.errors import ImageError, ManifestError, OutputError, reason
 from kolektor_cli.images import Pixels
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import Manifest, Size
@@ -105,7 +105,7 @@ def _entries_below(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
                 if kind == "folder":
                     yield from _entries_below(Path(entry.path), f"{prefix}{entry.name}/")
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be listed: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot be listed: {reason(error)}") from error
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
@@ -130,21 +130,28 @@ def read_tree(category: Path, jobs: int | None = None, progress: Progress = no_p
     found, problem = None, None
     if entries.get(MANIFEST_NAME) == "file":
         try:
-            found = manifest.from_bytes(_read(category / MANIFEST_NAME))
+            found = manifest.from_bytes(read_file(category / MANIFEST_NAME))
         except ManifestError as error:
             problem = _without_name(error, MANIFEST_NAME)
     return Tree(category, entries, dict(zip(pngs, facts, strict=True)), found, problem)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Read a file of a tree, or one beside it.
+
+    Raises
+    ------
+    OutputError
+        It cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _read_png(category: Path, path: str) -> PngFacts:
-    data = _read(category / path)
+    data = read_file(category / path)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         header = images.read_png(data, path)

@@ -17,6 +17,7 @@ from kolektor_cli.parallel import Progress, no_progress
 from kolektor_cli.provenance import check_source
 from kolektor_cli.records import (
     Check,
+    ConsumerName,
     FileEntry,
     Finding,
     Label,
@@ -28,6 +29,7 @@ from kolektor_cli.records import (
 )
 from kolektor_cli.rules import MANIFEST_NAME
 from kolektor_cli.source import Source
+from kolektor_cli.suitability import check_consumer
 from kolektor_cli.tree import Tree, read_tree
 
 Findings: TypeAlias = Iterator[Finding]
@@ -59,13 +61,15 @@ def verify_tree(
     *,
     source: Source | None = None,
     scan: Scan | None = None,
+    consumer: ConsumerName | None = None,
     strict: bool = False,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Check one category folder; with a `source` and its `scan`, derive every file again.
 
-    With `strict`, near duplicates in train and test are errors and not only warnings.
+    With a `consumer`, its needs are checked, too, and the files beside the category folder that it
+    reads. With `strict`, near duplicates in train and test are errors and not only warnings.
 
     Raises
     ------
@@ -75,6 +79,8 @@ def verify_tree(
     tree = read_tree(category, jobs, progress)
     checks = [check(tree) for check in CHECKS]
     checks += leaks.check_leaks(tree, strict=strict, jobs=jobs)
+    if consumer is not None:
+        checks.append(check_consumer(tree, consumer))
     if source is not None and scan is not None:
         checks.append(check_source(tree, source, scan, jobs, progress))
     decoded = all(facts.problem is None for facts in tree.pngs.values())

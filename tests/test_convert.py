@@ -409,12 +409,11 @@ def test_tree_is_not_there_before_it_is_complete(make_dataset: MakeDataset, tmp_
     convert(make_dataset(), tmp_path / "out", progress=look)
     assert len(seen) == 12
     for names in seen:
-        assert len(names) == 1
-        assert names[0].startswith(".metal.unfinished-")
+        assert names == [".metal.unfinished"]
 
 
 def stages(out: Path) -> Iterator[Path]:
-    return out.glob(".metal.unfinished-*")
+    return out.glob(".metal.unfinished/new")
 
 
 @pytest.mark.parametrize("name", ["train/good/.DS_Store", "train/good/999.png", "notes.txt"])

@@ -272,5 +272,6 @@ def test_preview_tells_what_a_center_crop_leaves(tmp_path: Path) -> None:
     crop = CenterCrop("some", 40, 30)
     told = preview(root, "stretch", "source", crop)
     assert [defects.marked for defects in told.defects] == [(100,)] * 3
-    # Of 40x90, 30x30 at the centre: columns 5 to 34, rows 30 to 59.
-    assert [defects.marked_in_crops for defects in told.defects] == [((100,),), ((50,),), ((0,),)]
+    # Of 40x90, 30x30 at the centre: columns 5 to 34, rows 30 to 59; defects have their last row one
+    # pixel further to the right.
+    assert [defects.marked_in_crops for defects in told.defects] == [((100,),), ((51,),), ((0,),)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kolektor_cli import errors, render
+from kolektor_cli.consumers import CONSUMERS
 from kolektor_cli.manifest import FORMAT
 from kolektor_cli.splitfiles import COLUMNS
 
@@ -98,6 +99,24 @@ def test_table_of_fits_is_what_inspect_tells(real: Path, tmp_path: Path) -> None
             *geometry["images"].values(),
             len(geometry["lost"]),
         ], options
+
+
+def test_table_of_consumers_is_what_they_need() -> None:
+    table = README.partition("| `--for` |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in CONSUMERS]
+    for row, (name, consumer) in zip(rows, CONSUMERS.items(), strict=True):
+        _, code, category, size, color, out, beside = row
+        assert code.split()[-1].split(".")[0] in consumer.title
+        assert category == (f"`{consumer.category}`" if consumer.category else "any"), name
+        assert size.startswith("one for all") == (consumer.one_size and not consumer.sizes)
+        assert ("any" in size) == (consumer.size is None)
+        for accepted in [consumer.size] if not consumer.sizes else sorted(consumer.sizes):
+            assert accepted is None or f"{accepted[0]}x{accepted[1]}" in size
+        assert color == ("RGB" if consumer.colors == ("rgb",) else "any")
+        assert out == " or ".join(f"`{root}`" for root in consumer.roots)
+        assert ("meta.json" in beside) == (consumer.class_name is not None)
+        assert (consumer.class_name or "") in beside
 
 
 def test_python_examples_run(tmp_path: Path) -> None:

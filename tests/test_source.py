@@ -245,8 +245,8 @@ def test_zip_entry_with_a_wrong_crc_is_refused_and_the_others_read(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "method",
-    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
-    ids=["stored", "deflated", "bzip2", "lzma"],
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED],
+    ids=["stored", "deflated"],
 )
 def test_zip_entry_with_damaged_data_is_refused_by_name(tmp_path: Path, method: int) -> None:
     path = write_zip(tmp_path / "raw.zip", {NAME: FILES[NAME]}, method)
