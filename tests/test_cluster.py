@@ -156,6 +156,12 @@ def test_no_scheduler_at_the_address_is_an_error(
     assert not (tmp_path / "out").exists()
 
 
+def test_plan_alone_needs_no_cluster(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    address = ("--dask", "tcp://127.0.0.1:9")
+    shown = run("convert", make_dataset(), tmp_path / "out", "--dry-run", *address)
+    assert "nothing was written" in shown.stdout
+
+
 def test_cluster_without_workers_is_an_error() -> None:
     with (
         LocalCluster(n_workers=0, dashboard_address=None) as empty,
