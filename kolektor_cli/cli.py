@@ -356,10 +356,11 @@ def convert(
         api.clear_unfinished(source, out, category)
     api.check_output(source, out, category, force=force, beside=beside)
     console = _console(quiet)
-    # Files are written while the source is scanned, unless others are to write them.
+    # Files are written while the source is scanned, unless others are to write them, or nobody.
+    address = None if dry_run else dask
     local = not dry_run and dask is None
     with (
-        api.dask_cluster(dask) if dask else nullcontext((None, jobs)) as (executor, writers),
+        api.dask_cluster(address) if address else nullcontext((None, jobs)) as (executor, writers),
         api.drafting(out, category, wanted, color) if local else nullcontext() as drafts,
         _usable(source, console, jobs, skip_bad=skip_bad, drafts=drafts) as (opened, scan),
     ):

@@ -28,6 +28,9 @@ THUMBNAIL_SIZE = (20, 50)
 """Width and height of a thumbnail; a pixel covers 23x23 pixels of a KolektorSDD image, so that a
 shift by a few pixels changes little."""
 
+THUMBNAIL_LENGTH = THUMBNAIL_SIZE[0] * THUMBNAIL_SIZE[1]
+"""Number of values of a thumbnail."""
+
 _MARGIN = 0.05
 """Share of width and height that is ignored at each edge: what moves or scales an image leaves
 black or repeated pixels there."""
@@ -44,6 +47,9 @@ _BLOCK = 512
 
 Thumbnail: TypeAlias = npt.NDArray[np.int8]
 """The detail of one image, flat, scaled to the range from -127 to 127; of a uniform one all 0."""
+
+Thumbnails: TypeAlias = Sequence[Thumbnail] | npt.NDArray[np.int8]
+"""Thumbnails one by one, or as the rows of an array."""
 
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
@@ -76,9 +82,7 @@ def _shrunk(pixels: Pixels) -> Pixels:
     return pixels
 
 
-def similar_pairs(
-    thumbnails: Sequence[Thumbnail], jobs: int | None = None
-) -> Iterator[tuple[int, int]]:
+def similar_pairs(thumbnails: Thumbnails, jobs: int | None = None) -> Iterator[tuple[int, int]]:
     """Yield the indices (i, j), i < j, of all pairs that correlate by `THRESHOLD` or more.
 
     Blocks of thumbnails are multiplied with all later ones, so memory grows with the number of
@@ -89,7 +93,7 @@ def similar_pairs(
         yield from pairs
 
 
-def _pairs_of_block(thumbnails: Sequence[Thumbnail], start: int) -> list[tuple[int, int]]:
+def _pairs_of_block(thumbnails: Thumbnails, start: int) -> list[tuple[int, int]]:
     """Compare a block of thumbnails with itself and all later ones."""
     pairs = []
     block = _unit_rows(thumbnails[start : start + _BLOCK])
@@ -101,9 +105,9 @@ def _pairs_of_block(thumbnails: Sequence[Thumbnail], start: int) -> list[tuple[i
     return pairs
 
 
-def _unit_rows(thumbnails: Sequence[Thumbnail]) -> npt.NDArray[np.float32]:
+def _unit_rows(thumbnails: Thumbnails) -> npt.NDArray[np.float32]:
     """Stack thumbnails as rows of length 1; a uniform image's row stays 0, like no other."""
-    rows = np.stack(thumbnails).astype(np.float32)
+    rows = np.asarray(thumbnails, np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1), np.float32)
 

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,9 +80,9 @@ class Source(ABC):
         self.path = path
         self._token = secrets.token_hex(8)
 
-    def __reduce__(self) -> tuple[Callable[[str, str], Source], tuple[str, str]]:
-        """Pickle as a path: another process, or another machine, opens what it finds there."""
-        return _open_again, (str(self.path.absolute()), self._token)
+    def __reduce__(self) -> tuple[type[Source], tuple[Path, str]]:
+        """Pickle as a path: another process, or another machine, reads what it finds there."""
+        return _SourceElsewhere, (self.path.absolute(), self._token)
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -112,10 +112,25 @@ class Source(ABC):
         self.close()
 
 
+class _SourceElsewhere(Source):
+    """A source that another process has opened; opened here when it is first read."""
+
+    def __init__(self, path: Path, token: str) -> None:
+        self.path = path
+        self._token = token
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file; see `Source.read`."""
+        return _open_again(self.path, self._token).read(name)
+
+    def close(self) -> None:
+        """Do nothing: what is open serves the other tasks, until another source is read."""
+
+
 @lru_cache(maxsize=1)
-def _open_again(path: str, _token: str) -> Source:
+def _open_again(path: Path, _token: str) -> Source:
     """Open what was opened elsewhere, once in a process and not once for each task."""
-    return open_source(Path(path))
+    return open_source(path)
 
 
 def open_source(path: Path) -> Source:

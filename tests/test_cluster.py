@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
+from kolektor_cli import source as source_module
 from kolektor_cli.cluster import dask_cluster
 from kolektor_cli.convert import write_tree
 from kolektor_cli.errors import KolektorError, SourceError, UsageError
@@ -126,18 +127,24 @@ def test_any_executor_does(raw: Path, local: Path, tmp_path: Path) -> None:
 
 
 def test_source_is_opened_once_in_a_process_for_all_tasks(make_dataset: MakeDataset) -> None:
-    with open_source(make_dataset()) as source:
-        data = pickle.dumps(source)
-        first, second = pickle.loads(data), pickle.loads(data)
-        assert first is second
-        assert first is not source
-        assert first.read("kos01/Part0.jpg") == source.read("kos01/Part0.jpg")
-
-
-def test_source_that_is_opened_anew_is_not_the_one_before(make_dataset: MakeDataset) -> None:
     root = make_dataset()
-    seen = [pickle.loads(pickle.dumps(open_source(root))) for _ in range(2)]
-    assert seen[0] is not seen[1]
+    with open_source(root) as source:
+        before = source_module._open_again.cache_info().misses
+        for name in ("kos01/Part0.jpg", "kos02/Part3.jpg"):
+            elsewhere = pickle.loads(pickle.dumps(source))
+            assert elsewhere.path == root
+            assert elsewhere.read(name) == (root / name).read_bytes()
+        assert source_module._open_again.cache_info().misses == before + 1
+
+
+def test_zip_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    place = tmp_path / "raw.zip"
+    for content in (b"first", b"second"):
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.writestr("kos01/Part0.jpg", content)
+        with open_source(place) as source:
+            assert pickle.loads(pickle.dumps(source)).read("kos01/Part0.jpg") == content
+    source_module._open_again.cache_clear()
 
 
 def test_no_scheduler_at_the_address_is_an_error(
@@ -147,6 +154,12 @@ def test_no_scheduler_at_the_address_is_an_error(
     with pytest.raises(KolektorError, match="no Dask scheduler to be reached"):
         convert_on("tcp://127.0.0.1:9", make_dataset(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_plan_alone_needs_no_cluster(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    address = ("--dask", "tcp://127.0.0.1:9")
+    shown = run("convert", make_dataset(), tmp_path / "out", "--dry-run", *address)
+    assert "nothing was written" in shown.stdout
 
 
 def test_cluster_without_workers_is_an_error() -> None:
