@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -146,10 +147,15 @@ def _watch(request: Mapping[str, Any], counter: int) -> None:
     if request["kill_at"] is None:
         return
 
+    # Work of several threads: no number may be passed over.
+    counting = threading.RLock()
+
     def hook(event: str, _: object) -> None:
         if event.startswith(EVENTS):
-            os.write(counter, b".")
-            if os.fstat(counter).st_size == request["kill_at"]:
+            with counting:
+                os.write(counter, b".")
+                reached = os.fstat(counter).st_size == request["kill_at"]
+            if reached:
                 os.kill(os.getpid(), request["signal"])
 
     sys.addaudithook(hook)
