@@ -13,6 +13,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -228,7 +229,7 @@ class ZipSource(Source):
         odd = [(entry, name, _why_not_read(entry, name)) for entry, name in named]
         self.unread = tuple(sorted(Unread(name, why) for _, name, why in odd if why))
         kept = [(entry, name) for entry, name, why in odd if not why]
-        files = [(entry, name) for entry, name in kept if not entry.is_dir()]
+        files = [(entry, name) for entry, name in kept if not name.endswith("/")]
         self._entries = {name: entry for entry, name in files}
         self.names = tuple(sorted(self._entries))
         self.folders = tuple(sorted(_folders_of(name for _, name in kept)))
@@ -330,8 +331,6 @@ def _why_not_read(entry: zipfile.ZipInfo, name: str) -> str | None:
         return "has a name with a NUL in the archive"
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         return "has an absolute path as its name; unpack the archive and give the folder"
-    if "\\" in name:
-        return "has a backslash in its name; unpack the archive and give the folder"
     if {"", ".", ".."} & set(name.removeprefix("./").removesuffix("/").split("/")):
         return "has a name that leads elsewhere; unpack the archive and give the folder"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -340,13 +339,16 @@ def _why_not_read(entry: zipfile.ZipInfo, name: str) -> str | None:
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:
-    """Return an entry's name; some packers write UTF-8 and do not set the flag that says so."""
-    if entry.flag_bits & _UTF8_FLAG:
-        return entry.filename
-    try:
-        return entry.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return entry.filename
+    """Return an entry's name.
+
+    Some packers write UTF-8 and do not set the flag that says so; some, under Windows, write
+    backslashes where slashes must stand.
+    """
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_FLAG:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def _not_a_zip(path: Path) -> str:

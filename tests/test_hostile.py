@@ -75,8 +75,8 @@ BAD_NAMES = {
     "kos09/..": "leads elsewhere",
     "kos09/./Part0.jpg": "leads elsewhere",
     "kos09//Part0.jpg": "leads elsewhere",
-    "kos09\\Part0.jpg": "a backslash",
-    "..\\..\\Part0.jpg": "a backslash",
+    "..\\..\\Part0.jpg": "leads elsewhere",
+    "\\\\server\\kos09\\Part0.jpg": "an absolute path",
     "kos09/Part0.jpg\0.exe": "a NUL",
 }
 
@@ -87,7 +87,7 @@ def test_an_entry_whose_name_leads_elsewhere_is_an_error_and_never_a_path(
 ) -> None:
     path = spoiled_zip(tmp_path / "raw.zip", files, name, "x" * len(name))
     found = scan(path)
-    shown = name.partition("\0")[0]
+    shown = name.partition("\0")[0].replace("\\", "/")
     assert codes(found, shown) == [("error", "not-read")]
     [message] = [f.message for f in found.findings if f.code == "not-read"]
     assert BAD_NAMES[name] in message
