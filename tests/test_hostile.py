@@ -77,6 +77,8 @@ BAD_NAMES = {
     "kos09//Part0.jpg": "leads elsewhere",
     "..\\..\\kos09\\Part0.jpg": "leads elsewhere",
     "C:\\kos09\\Part0.jpg": "an absolute path",
+    "..\\..\\Part0.jpg": "leads elsewhere",
+    "\\\\server\\kos09\\Part0.jpg": "an absolute path",
     "kos09/Part0.jpg\0.exe": "a NUL",
 }
 
