@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
 
@@ -48,32 +48,24 @@ def scan_source(
     SourceError
         The source holds no sample in a layout that is known, or in two, or an item in two places.
     """
-    release, candidates, findings = find_candidates(source)
-    ordered = sorted(candidates, key=natural_key)
-    examine_one = partial(examine, source, release, candidates, visit)
-    examined, thumbnails = _examine_all(examine_one, ordered, jobs, progress)
-    release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
-    findings += [finding for result in examined for finding in result.findings]
-    left_out = {r.name: r.findings[0].code for r in examined if not r.sample}
-    seen = {index: result.sample for index, result in enumerate(examined) if result.sample}
-    findings += deviations(release, list(seen.values()), candidates)
-
-    repeats = _repeated_parts(seen.values(), release)
-    seen = {index: sample for index, sample in seen.items() if sample.name not in repeats}
-    pairs = _find_duplicates(source, seen, thumbnails, jobs)
+    seen = _examine_all(source, jobs, progress, visit)
+    release = seen.release
+    repeats = _repeated_parts(seen.samples.values(), release)
+    rows = {row: sample for row, sample in seen.samples.items() if sample.name not in repeats}
+    pairs = _find_duplicates(source, rows, seen.thumbnails, jobs)
     contradictions = _contradictions(pairs, release)
-    findings += [*repeats.values(), *contradictions.values()]
+    findings = [*seen.findings, *repeats.values(), *contradictions.values()]
     findings += [*_doubts(pairs, contradictions), *_differing_masks(pairs)]
-    left_out |= {name: finding.code for name, finding in (repeats | contradictions).items()}
+    bad = {name: finding.code for name, finding in (repeats | contradictions).items()}
 
-    samples = _grouped([s for s in seen.values() if s.name not in contradictions], pairs)
+    samples = _grouped([s for s in rows.values() if s.name not in contradictions], pairs)
     duplicates = [pair for a, b, pair in pairs if not {a.name, b.name} & contradictions.keys()]
     pictures = connected((s.name for s in samples), ((d.first, d.second) for d in duplicates))
     known = release.samples
     return Scan(
-        release=release.name if release.names & candidates.keys() else "unknown",
+        release=release.name if seen.has_official_names else "unknown",
         samples=samples,
-        left_out=left_out,
+        left_out={**seen.left_out, **bad},
         findings=tuple(sorted(findings, key=_finding_key)),
         duplicates=tuple(duplicates),
         distinct=len(set(pictures.values())),
@@ -84,7 +76,39 @@ def scan_source(
     )
 
 
-def _examine_all(
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the files of a source hold, each by itself; samples by the rows of their thumbnails."""
+
+    release: Release
+    has_official_names: bool
+    samples: Mapping[int, Sample]
+    thumbnails: Thumbnails
+    left_out: Mapping[str, str]
+    findings: Sequence[Finding]
+
+
+def _examine_all(source: Source, jobs: int | None, progress: Progress, visit: Visit) -> _Seen:
+    """Pair the files of a source and examine each pair."""
+    release, candidates, findings = find_candidates(source)
+    ordered = sorted(candidates, key=natural_key)
+    examine_one = partial(examine, source, release, candidates, visit)
+    examined, thumbnails = _with_thumbnails(examine_one, ordered, jobs, progress)
+    release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
+    findings += [finding for result in examined for finding in result.findings]
+    samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
+    findings += deviations(release, list(samples.values()), candidates)
+    return _Seen(
+        release=release,
+        has_official_names=bool(release.names & candidates.keys()),
+        samples=samples,
+        thumbnails=thumbnails,
+        left_out={r.name: r.findings[0].code for r in examined if not r.sample},
+        findings=findings,
+    )
+
+
+def _with_thumbnails(
     examine_one: Callable[[str], Examined],
     names: Sequence[str],
     jobs: int | None,
