@@ -48,7 +48,7 @@ def to_bytes(manifest: Manifest) -> bytes:
 
 
 def to_pieces(manifest: Manifest) -> Iterator[bytes]:
-    """Serialise a manifest piece by piece: of 40 000 samples the whole takes 45 MB."""
+    """Serialise a manifest piece by piece: of 40 000 samples the whole takes 31 MB."""
     content = {
         "format": FORMAT,
         "kolektor": manifest.kolektor,

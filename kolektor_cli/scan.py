@@ -117,7 +117,7 @@ def _with_thumbnails(
     """Examine candidates; their thumbnails come apart, a row each, of zeros where there is none.
 
     In one block: thousands of small ones between the buffers of images would keep those from being
-    used again, which took 12 kB a sample.
+    used again.
     """
     thumbnails = np.zeros((len(names), THUMBNAIL_LENGTH), np.int8)
 
