@@ -71,7 +71,12 @@ def _try_to_take(folder: Path, target: Path) -> int | None:
     """Return the descriptor of the locked file, or None if its owner just removed it."""
     if folder.is_symlink():
         raise OutputError(f"{folder}: is a link, where unfinished work should go; remove it")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # pathlib raises this, too, for a folder that its owner removes just then; `_open` tells.
+        if not folder.parent.is_dir():
+            raise
     try:
         descriptor, new = _open(folder / _LOCK)
     except FileNotFoundError:

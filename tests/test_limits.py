@@ -325,7 +325,7 @@ def test_of_four_begun_at_the_same_moment_one_wins(
 
 def test_of_many_split_files_written_at_once_one_is_there_whole(tmp_path: Path) -> None:
     path = tmp_path / "split.csv"
-    texts = [bytes([65 + number]) * 1_000_000 for number in range(8)]
+    texts = [bytes([65 + number]) * 1_000 for number in range(8)]
 
     refusals: list[str] = []
 
@@ -337,7 +337,7 @@ def test_of_many_split_files_written_at_once_one_is_there_whole(tmp_path: Path) 
             return False
         return True
 
-    for _ in range(5):
+    for _ in range(300):
         written = parallel_map(write, texts, jobs=8)
         assert path.read_bytes() in [
             text for text, done in zip(texts, written, strict=True) if done
