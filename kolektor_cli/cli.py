@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
@@ -256,7 +256,7 @@ def split(
     release = _recognise(source)
     with _usable(source, console, jobs, skip_bad=skip_bad) as (_, scan):
         made = api.make_split(protocol or release.protocol, scan.samples, scan.duplicates, options)
-    _tell(console, scan, made)
+    _tell(console, scan, api.find_leaks(made.assigned, scan.duplicates))
     rows = api.split_rows(made, scan.samples)
     console.csv(rows, None if str(output) == "-" else output)
 
@@ -350,7 +350,7 @@ def convert(
     usual_category, usual_size = defaults_for(consumer, release.category, release.size)
     category = usual_category if category is None else category
     wanted = _make_fit(fit, size, seed, usual_size)
-    _check_needs(consumer, Offer(out, category, [wanted.size] if wanted.size else [], [color]))
+    require_needs(consumer, Offer(out, category, [wanted.size] if wanted.size else [], [color]))
     beside = api.side_files(consumer, out, category, (), table=table)
     if not dry_run:
         api.clear_unfinished(source, out, category)
@@ -365,17 +365,17 @@ def convert(
         _usable(source, console, jobs, skip_bad=skip_bad, drafts=drafts) as (opened, scan),
     ):
         if split_file is not None:
-            data = _read_input(split_file)
-            chosen = api.read_split(data, scan.samples, str(split_file), fold=fold)
+            chosen = _read_split(split_file, scan, fold)
         else:
             options = _for_protocol(rule, fit, options)
             chosen = api.make_split(rule, scan.samples, scan.duplicates, options)
+        leaks = api.find_leaks(chosen.assigned, scan.duplicates)
         fitted = api.fit_samples(wanted, opened, scan.samples, jobs=jobs)
         plan = api.make_plan(scan, chosen, fitted, category=category, color=color, names=names)
         paths = [image.path for image in plan.images]
         beside = api.side_files(consumer, out, category, paths, table=table)
         guide = _guide(consumer, out, plan, beside)
-        _tell(console, scan, chosen)
+        _tell(console, scan, leaks)
         _tell_losses(console, plan, beside)
         preview, manifest = None, None
         if dry_run:
@@ -398,22 +398,21 @@ def convert(
         scan=scan,
         plan=plan,
         counts=api.count_images(fitted, chosen),
-        leaks=tuple(api.find_leaks(chosen.assigned, scan.duplicates)),
+        leaks=tuple(leaks),
         guide=guide,
         preview=preview,
         manifest=manifest,
     )
+    _show_conversion(console, conversion, json=json)
+
+
+def _show_conversion(console: Console, conversion: Conversion, *, json: bool) -> None:
     if json:
         console.json("convert", True, render_conversion.conversion_json(conversion))
     else:
         console.tables(render_conversion.conversion_tables(conversion))
         for line in render_conversion.conversion_lines(conversion):
             console.line(line)
-
-
-def _check_needs(consumer: ConsumerName | None, offer: Offer) -> None:
-    if consumer is not None:
-        require_needs(consumer, offer)
 
 
 def _guide(
@@ -586,10 +585,9 @@ def _usable(
         yield source, scan
 
 
-def _tell(console: Console, scan: Scan, split: Split) -> None:
+def _tell(console: Console, scan: Scan, leaks: Sequence[api.Leak]) -> None:
     """Tell what of a source deviates, what is left out, and what of a split leaks."""
     console.notes(scan.findings)
-    leaks = api.find_leaks(split.assigned, scan.duplicates)
     if leaks:
         console.note(render.leaks_line(leaks))
     if scan.left_out:
@@ -644,6 +642,10 @@ def _refuse_protocol_options(
     if given:
         option = "--" + given[0].replace("_", "-")
         raise UsageError(f"{option} and --split exclude each other: the file is the split")
+
+
+def _read_split(path: Path, scan: Scan, fold: int | None) -> Split:
+    return api.read_split(_read_input(path), scan.samples, str(path), fold=fold)
 
 
 def _read_input(path: Path) -> bytes:

@@ -276,15 +276,15 @@ def _unmet_sizes(consumer: Consumer, sizes: Collection[Size]) -> Iterator[Findin
         yield Finding("error", "size", "", message)
 
 
-def require_needs(name: ConsumerName, offer: Offer) -> None:
-    """Refuse what a consumer cannot train on.
+def require_needs(name: ConsumerName | None, offer: Offer) -> None:
+    """Refuse what a consumer, if there is one, cannot train on.
 
     Raises
     ------
     UsageError
         A need is not met; see `unmet_needs`.
     """
-    for finding in unmet_needs(CONSUMERS[name], offer):
+    for finding in unmet_needs(CONSUMERS[name], offer) if name else ():
         raise UsageError(f"--for {name}: {finding.message}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections import defaultdict
@@ -12,12 +11,12 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from kolektor_cli import __version__, images, manifest, staging
+from kolektor_cli import __version__, manifest, staging
 from kolektor_cli.drafts import FOLDER as DRAFTS
 from kolektor_cli.drafts import Draft, DraftFile, Drafts, make_folder, write_drafts
-from kolektor_cli.errors import OutputError, SourceError, UsageError, reason
-from kolektor_cli.images import Pixels
+from kolektor_cli.errors import OutputError, UsageError, reason
 from kolektor_cli.layout import check_category, paths_of
+from kolektor_cli.originals import read_image, read_mask
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import (
     Color,
@@ -27,7 +26,6 @@ from kolektor_cli.records import (
     Plan,
     PlannedImage,
     Role,
-    Sample,
 )
 from kolektor_cli.rules import MANIFEST_NAME
 from kolektor_cli.source import Source
@@ -268,37 +266,6 @@ def _place_file(
         source_sha256=sample.image_sha256 if role == "image" else sample.mask_sha256,
         geometry=planned.view.geometry,
     )
-
-
-def read_image(source: Source, sample: Sample) -> Pixels:
-    """Decode a sample's image: height x width uint8, or x 3 (RGB) where the source has colour.
-
-    Raises
-    ------
-    SourceError, ImageError
-        The source file cannot be read or decoded, or is not what it was when it was scanned.
-    """
-    data = _read_unchanged(source, sample.image, sample.image_sha256)
-    return images.decode_image(data, sample.image)
-
-
-def read_mask(source: Source, sample: Sample) -> Pixels:
-    """Decode a sample's mask: height x width uint8, non-zero where there is a defect.
-
-    Raises
-    ------
-    SourceError, ImageError
-        The source file cannot be read or decoded, or is not what it was when it was scanned.
-    """
-    data = _read_unchanged(source, sample.mask, sample.mask_sha256)
-    return images.decode_gray(data, sample.mask)
-
-
-def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:
-    data = source.read(name)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise SourceError(f"{name}: changed while it was being converted; convert again")
-    return data
 
 
 def _make_manifest(plan: Plan, entries: list[FileEntry]) -> Manifest:

@@ -21,10 +21,10 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from kolektor_cli import images
 from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.geometry import check_size, cut, pad, stretch, transform_mask
 from kolektor_cli.images import Pixels
+from kolektor_cli.originals import read_mask
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import (
     FIT_NAMES,
@@ -114,7 +114,7 @@ def fit_samples(
     Raises
     ------
     SourceError, ImageError
-        A mask cannot be read or decoded.
+        A mask cannot be read or decoded, or is not what it was when it was scanned.
     SourceError
         An image is too low to be divided by ``thirds``.
     """
@@ -123,9 +123,7 @@ def fit_samples(
 
 
 def _views(fit: Fit, source: Source, sample: Sample) -> tuple[View, ...]:
-    mask = None
-    if _needs_mask(fit, sample):
-        mask = images.decode_gray(source.read(sample.mask), sample.mask)
+    mask = read_mask(source, sample) if _needs_mask(fit, sample) else None
     return views_of(fit, sample, mask)
 
 

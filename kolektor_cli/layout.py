@@ -105,10 +105,12 @@ def _plan_images(
 ) -> tuple[PlannedImage, ...]:
     """Give every view of a sample that is not unused its place."""
     folders: dict[str, list[_Member]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
+    endings = _endings(fitted)
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
-        for view, stem in zip(fitted.views[sample.name], _stems(sample, fitted), strict=False):
+        for view, ending in zip(fitted.views[sample.name], endings, strict=False):
             folder = IMAGE_FOLDERS.get((split.assigned[sample.name], view.label))
             if folder is not None:
+                stem = sample.name.replace("/", "_") + ending
                 folders[folder].append((sample, view, stem))
     _refuse_empty(folders)
     digits = max(MIN_DIGITS, *(len(str(len(members) - 1)) for members in folders.values()))
@@ -126,15 +128,13 @@ def _plan_images(
     return planned
 
 
-def _stems(sample: Sample, fitted: Fitted) -> Iterator[str]:
-    """Name the files of a sample's views after the sample, numbered if the fit may make several."""
-    stem = sample.name.replace("/", "_")
+def _endings(fitted: Fitted) -> list[str]:
+    """List how the names of a sample's files end: by numbers if the fit may make several."""
     if fitted.fit.name not in MANY:
-        yield stem
-        return
-    most = max(map(len, fitted.views.values()))
+        return [""]
+    most = max(map(len, fitted.views.values()), default=0)
     digits = len(str(most - 1))
-    yield from (f"{stem}_{number:0{digits}}" for number in range(most))
+    return [f"_{number:0{digits}}" for number in range(most)]
 
 
 def _plan_image(sample: Sample, split: SplitName, view: View, path: str) -> PlannedImage:

@@ -9,9 +9,9 @@ from functools import partial
 import cv2
 import numpy as np
 
-from kolektor_cli import images
 from kolektor_cli.geometry import center_crop, transform_mask
 from kolektor_cli.images import Pixels
+from kolektor_cli.originals import read_mask
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import CenterCrop, Fitted, FittedDefects, Preview, Sample, View
 from kolektor_cli.source import Source
@@ -33,7 +33,7 @@ def preview_fit(
     Raises
     ------
     SourceError, ImageError
-        A mask cannot be read or decoded.
+        A mask cannot be read or decoded, or is not what it was when it was scanned.
     """
     views = [view for sample in samples for view in fitted.views[sample.name]]
     labels = Counter(view.label for view in views)
@@ -60,7 +60,7 @@ def _follow_defects(
     fitted: Fitted, source: Source, crops: Sequence[CenterCrop], sample: Sample
 ) -> FittedDefects:
     """Look at what becomes of the defects of one sample."""
-    mask = images.decode_gray(source.read(sample.mask), sample.mask)
+    mask = read_mask(source, sample)
     views = fitted.views[sample.name]
     outputs = [transform_mask(mask, v.geometry) for v in views if v.label == "defective"]
     return FittedDefects(

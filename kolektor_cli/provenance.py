@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from kolektor_cli import images, rules
-from kolektor_cli.convert import read_image, read_mask
 from kolektor_cli.drafts import output_image
 from kolektor_cli.errors import ImageError, SourceError, UsageError
 from kolektor_cli.fits import fit_of, fit_samples
 from kolektor_cli.geometry import stretch, transform_mask
 from kolektor_cli.images import Pixels
+from kolektor_cli.originals import read_image, read_mask
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.records import (
     Check,

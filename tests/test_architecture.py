@@ -42,8 +42,11 @@ ALLOWED = {
     "splitfiles": {"errors", "records", "split"},
     "rules": {"records"},
     "windows": {"images", "records"},
-    "fits": {"errors", "geometry", "images", "parallel", "records", "source", "windows"},
-    "preview": {"geometry", "images", "parallel", "records", "source"},
+    "originals": {"errors", "images", "records", "source"},
+    "fits": {
+        *("errors", "geometry", "images", "originals", "parallel", "records", "source", "windows"),
+    },
+    "preview": {"geometry", "images", "originals", "parallel", "records", "source"},
     "consumers": {"errors", "records"},
     "sidefiles": {"consumers", "errors", "records", "rules"},
     "suitability": {"consumers", "records", "rules", "sidefiles", "tree"},
@@ -52,11 +55,11 @@ ALLOWED = {
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
     "drafts": {"errors", "fits", "geometry", "images", "records"},
     "convert": {
-        *("drafts", "errors", "images", "layout", "manifest", "parallel", "records", "rules"),
+        *("drafts", "errors", "layout", "manifest", "originals", "parallel", "records", "rules"),
         *("source", "staging", "tree"),
     },
     "provenance": {
-        *("convert", "drafts", "errors", "fits", "geometry", "images", "parallel", "records"),
+        *("drafts", "errors", "fits", "geometry", "images", "originals", "parallel", "records"),
         *("rules", "source", "split", "tree"),
     },
     "leaks": {"duplicates", "records", "rules", "tree"},

@@ -275,3 +275,33 @@ def test_preview_tells_what_a_center_crop_leaves(tmp_path: Path) -> None:
     # Of 40x90, 30x30 at the centre: columns 5 to 34, rows 30 to 59; defects have their last row one
     # pixel further to the right.
     assert [defects.marked_in_crops for defects in told.defects] == [((100,),), ((51,),), ((0,),)]
+
+
+def test_mask_that_changed_since_the_scan_is_refused(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "raw", [(5, 26, 3, 10)])
+    with open_source(root) as source:
+        scan = scan_source(source)
+        made = make_fit("thirds", default=REAL)
+        fitted = fit_samples(made, source, scan.samples)
+        # Emptied, it would make a good sample of a defective one.
+        write_pair(root / "kos02", "Part0", 50, None, (40, 90))
+        refusal = r"kos02/Part0_label\.bmp: changed while"
+        with pytest.raises(SourceError, match=refusal):
+            fit_samples(made, source, scan.samples)
+        with pytest.raises(SourceError, match=refusal):
+            preview_fit(fitted, source, scan.samples)
+
+
+@pytest.mark.parametrize("name", ["stretch", "pad", "square"])
+def test_files_are_named_after_the_sample_and_numbered_if_there_may_be_several(
+    tmp_path: Path, name: FitName
+) -> None:
+    root = write_dataset(tmp_path / "raw", [(5, 0, 3, 3), (5, 40, 3, 3)])
+    with open_source(root) as source:
+        scan = scan_source(source)
+        fitted = fit_samples(make_fit(name, (30, 30), default=REAL), source, scan.samples)
+        split = balanced(scan.samples, test_good=1)
+        plan = make_plan(scan, split, fitted, category="metal", names="source")
+    stems = {Path(image.path).stem for image in plan.images}
+    several = "_0" if name == "square" else ""
+    assert stems == {f"{s.name.replace('/', '_')}{several}" for s in scan.samples}

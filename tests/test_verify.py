@@ -882,6 +882,43 @@ def test_manifest_that_is_wrong_about_the_geometry_is_found(
     assert {found for _, _, found in failures(verify(tree, raw))} == {path}
 
 
+def check_forged_views(tree: Path, raw: Path, keep: Callable[[FileEntry], bool]) -> set[Failure]:
+    """Take files out of the tree and its manifest alike; return what only the source tells."""
+    kept = [entry for entry in read_manifest(tree).files if keep(entry)]
+    for entry in read_manifest(tree).files:
+        if entry not in kept:
+            (tree / entry.path).unlink()
+    recorded = ((entry.path, entry.pixels_sha256) for entry in kept)
+    forge(tree, files=tuple(kept), fingerprint=fingerprint(recorded))
+    return {failure for failure in failures(verify(tree, raw)) if failure[0] == "source"}
+
+
+def test_crop_that_was_taken_out_is_missed(raw: Path, tmp_path: Path) -> None:
+    tree = convert(raw, tmp_path / "thirds", size=None, fit="thirds")
+    first = next(e for e in read_manifest(tree).files if e.path.startswith("train/"))
+    assert failures(verify(tree, raw)) == set()
+    found = check_forged_views(tree, raw, lambda entry: entry != first)
+    assert found == {("source", "lost-view", first.sample)}
+
+
+def test_mask_that_was_taken_out_is_missed(raw: Path, tree: Path) -> None:
+    mask = entry_of(tree, MASKS[0])
+    found = check_forged_views(tree, raw, lambda entry: entry != mask)
+    assert found == {("source", "lost-view", mask.sample)}
+
+
+def test_label_that_the_source_s_mask_does_not_give_is_found(raw: Path, tree: Path) -> None:
+    path = "test/defect/000.png"
+    forge_entry(tree, path, label="good")
+    assert ("source", "wrong-label", path) in failures(verify(tree, raw))
+
+
+def test_manifest_whose_options_tell_of_no_fit_is_found(raw: Path, tree: Path) -> None:
+    forge(tree, options={**read_manifest(tree).options, "fit": "squash"})
+    assert failures(verify(tree)) == set()
+    assert failures(verify(tree, raw)) == {("source", "wrong-options", MANIFEST)}
+
+
 def plain_tree(raw: Path, tree: Path, *, channels: int = 3) -> Path:
     """Make a tree as people do by hand, with OpenCV alone and no manifest."""
     good = [path for path in sorted(raw.glob("*/*.jpg")) if path.stem != "Part0"]

@@ -116,10 +116,18 @@ def test_image_smaller_than_the_window_lies_in_its_middle() -> None:
     assert windows_over_defects(draw((31, 20), (3, 3, 9, 9)), 40) == [(-5, -10, 40, 40)]
 
 
-def test_greedy_start_at_the_top_is_not_mistaken_for_the_fewest() -> None:
-    # The window that holds most with the first box leaves one defect alone on each side.
-    below = [(left, 16, 1, 1) for left in (12, 28, 30, 32, 34, 48)]
-    assert len(windows_over_defects(draw((60, 60), (30, 0, 1, 1), *below), 20)) == 2
+@pytest.mark.parametrize(
+    "below",
+    [
+        # The window that holds most with the topmost defect leaves one alone on each side.
+        (12, 28, 30, 32, 34, 48),
+        # The leftmost one takes what another window holds anyway, and parts the two on the right.
+        (5, 12, 33, 49),
+    ],
+)
+def test_greedy_start_at_the_top_is_not_mistaken_for_the_fewest(below: tuple[int, ...]) -> None:
+    mask = draw((60, 60), (30, 0, 1, 1), *((left, 16, 1, 1) for left in below))
+    assert len(windows_over_defects(mask, 20)) == 2
 
 
 def test_defect_larger_than_a_window_is_covered_piece_by_piece() -> None:
@@ -132,7 +140,7 @@ def test_defect_larger_than_a_window_is_covered_piece_by_piece() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 3, 16, 500])
-def test_mask_full_of_specks_takes_no_longer_than_it_must(side: int) -> None:
+def test_mask_full_of_specks_is_covered(side: int) -> None:
     mask = np.zeros((150, 100), np.uint8)
     mask[::3, ::3] = 255
     left_out = mask.copy()
