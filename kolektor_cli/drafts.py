@@ -56,7 +56,7 @@ class Drafts:
         self._fit = fit
         make_folder(stage)
 
-    def write(self, sample: Sample, image: Pixels, mask: Pixels) -> None:
+    def write(self, sample: Sample, image: Pixels, mask: Pixels | None) -> None:
         """Write all views of a sample, given its decoded files; in any number of threads at once.
 
         Raises

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
-
-import cv2
-import numpy as np
 
 from kolektor_cli import duplicates, images
 from kolektor_cli.duplicates import Thumbnail
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.images import Pixels
+from kolektor_cli.masks import MaskReader, mask_findings
 from kolektor_cli.pairing import Candidate, pairing_problem
-from kolektor_cli.records import Finding, Sample, Size
+from kolektor_cli.records import Finding, Sample
 from kolektor_cli.releases import Release
 from kolektor_cli.source import Source
 
-MAX_MASK_VALUES = 4
-"""The most gray values a mask may have. A mask is drawn with a palette of few colours (the real
-ones use two, in one file three); a photograph, or a mask saved as JPEG, has dozens."""
-
-LARGE_DEFECT_SHARE = 0.5
-"""The share of an image from which a defect is told of. The largest defect of KolektorSDD covers
-1 % of its image, so there a mask that marks more than this is inverted (`Release.largest_defect`);
-how large those of KolektorSDD2 are was not measured here."""
+Visit: TypeAlias = Callable[[Sample, Pixels, Pixels | None], None]
+"""Called with a sample, its image (height x width, or x 3, uint8) and its mask (height x width, or
+None for a good sample)."""
 
 
-Visit: TypeAlias = Callable[[Sample, Pixels, Pixels], None]
-"""Called with a sample, its image (height x width, or x 3, uint8) and its mask (height x width)."""
-
-
-def no_visit(_sample: Sample, _image: Pixels, _mask: Pixels) -> None:
+def no_visit(_sample: Sample, _image: Pixels, _mask: Pixels | None) -> None:
     """Do nothing."""
 
 
@@ -62,26 +51,9 @@ class _ImageFacts:
     thumbnail: Thumbnail
 
 
-@dataclass(frozen=True, slots=True)
-class _MaskFacts:
-    """Pixels, size, number of marked pixels, gray values and the kind of marks of one mask."""
-
-    pixels: Pixels
-    sha256: str
-    width: int
-    height: int
-    defect_pixels: int
-    values: tuple[int, ...]
-    boxes: bool
-
-    @property
-    def share(self) -> float:
-        """The share of the image that is marked."""
-        return self.defect_pixels / (self.width * self.height)
-
-
 def examine(
     source: Source,
+    masks: MaskReader,
     release: Release,
     candidates: Mapping[str, Candidate],
     visit: Visit,
@@ -99,13 +71,13 @@ def examine(
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
     try:
-        facts = _read_mask(source, mask)
+        facts = masks.read(mask)
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(mask, error))
     if findings:
         return Examined(name, None, tuple(findings))
     size = (seen.width, seen.height)
-    findings = list(_mask_findings(mask, facts, size, release.largest_defect))
+    findings = list(mask_findings(mask, facts, size, release.largest_defect))
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
     sample = Sample(
@@ -133,56 +105,6 @@ def _read_image(source: Source, name: str) -> _ImageFacts:
     return _ImageFacts(pixels, hashlib.sha256(data).hexdigest(), width, height, thumbnail)
 
 
-def _read_mask(source: Source, name: str) -> _MaskFacts:
-    data = source.read(name)
-    mask = images.decode_gray(data, name)
-    return _MaskFacts(
-        pixels=mask,
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=mask.shape[1],
-        height=mask.shape[0],
-        defect_pixels=int(np.count_nonzero(mask)),
-        values=images.gray_values(mask),
-        boxes=_is_boxes(mask),
-    )
-
-
-def _is_boxes(mask: Pixels) -> bool:
-    """Tell whether every connected part of a mask, height x width, fills the box around it."""
-    if not mask.any():
-        return False
-    # Components are counted only where there are any: that takes 0.1 ms, the whole mask 4 ms.
-    left, top, width, height = cv2.boundingRect(mask)
-    marked = mask[top : top + height, left : left + width]
-    parts = cv2.connectedComponentsWithStats(marked)[2][1:]
-    boxes = parts[:, cv2.CC_STAT_WIDTH] * parts[:, cv2.CC_STAT_HEIGHT]
-    return bool(np.array_equal(boxes, parts[:, cv2.CC_STAT_AREA]))
-
-
 def _unreadable(name: str, error: Exception) -> Finding:
     message = str(error).removeprefix(f"{name}: ")
     return Finding("error", "unreadable", name, message)
-
-
-def _mask_findings(
-    name: str, facts: _MaskFacts, image_size: Size, largest: float
-) -> Iterator[Finding]:
-    if (facts.width, facts.height) != image_size:
-        message = (
-            f"is {facts.width}x{facts.height} pixels, its image "
-            f"{image_size[0]}x{image_size[1]}: not the mask of this image"
-        )
-        yield Finding("error", "size-mismatch", name, message)
-    if len(facts.values) > MAX_MASK_VALUES:
-        message = f"has {len(facts.values)} gray values: a picture or a lossy copy, not a mask"
-        yield Finding("error", "not-a-mask", name, message)
-    elif facts.share > largest:
-        message = f"marks {facts.share:.0%} of the image: inverted, or not a mask"
-        yield Finding("error", "not-a-mask", name, message)
-    elif facts.share > LARGE_DEFECT_SHARE:
-        message = f"marks {facts.share:.0%} of the image: look whether it is inverted"
-        yield Finding("warning", "large-defect", name, message)
-    elif not set(facts.values) <= {0, 255}:
-        values = ", ".join(map(str, facts.values))
-        message = f"has the gray values {values}; every non-zero pixel counts as defect"
-        yield Finding("info", "mask-values", name, message)

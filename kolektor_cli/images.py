@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -108,10 +109,16 @@ def _read_jpeg_header(data: bytes, name: str) -> Header:
     end = data.rfind(_JPEG_END)
     if end < 0 or _JPEG_SCAN in data[end:]:
         raise ImageError(f"{name}: is a JPEG cut short")
-    scans = data.count(_JPEG_SCAN)
+    scans = _count_markers(data, _JPEG_SCAN)
     if scans > MAX_SCANS:
         raise ImageError(f"{name}: is a JPEG of {scans} scans; no picture needs that many")
     return _header("JPEG", width, height, name)
+
+
+def _count_markers(data: bytes, marker: bytes) -> int:
+    """Count a marker of two bytes: in a KolektorSDD image 0.05 ms, by `bytes.count` 0.2 ms."""
+    values = np.frombuffer(data, np.uint8)
+    return int(np.count_nonzero((values[:-1] == marker[0]) & (values[1:] == marker[1])))
 
 
 def read_png(data: bytes, name: str) -> PngHeader:
@@ -191,8 +198,7 @@ def decode_image(data: bytes, name: str) -> Pixels:
         return _decode_jpeg(data, name)
     if header.format == "PNG":
         data = _only_pixels(data, name)
-    pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR)
-    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
+    return _decode_any_color(data, name)
 
 
 def decode_gray(data: bytes, name: str) -> Pixels:
@@ -221,9 +227,9 @@ def _only_pixels(data: bytes, name: str) -> bytes:
 def decode_plain(data: bytes, name: str) -> Pixels:
     """Decode an image like `decode_image`; three channels that are all equal come as one.
 
-    A PNG that is made as `encode_png` does is decoded without libpng: of 500x1240 pixels in 1.3 ms
-    and not 3.1 in gray, in 2.9 ms and not 8.9 in RGB. All others, and whatever is damaged, take
-    the usual way.
+    A PNG that is made as `encode_png` does is inflated by ISA-L: of 500x1240 pixels it is decoded
+    in 3.0 ms and not 4.2 in gray, in 4.9 ms and not 9.6 in RGB, of which one channel is undone.
+    All others, and whatever is damaged, take the usual way.
 
     Raises
     ------
@@ -242,7 +248,12 @@ def _decode_own(data: bytes, name: str) -> Pixels | None:
     width, height, *layout = struct.unpack(">IIBBBBB", chunks[0][1])
     if layout not in ([8, _GRAY, 0, 0, 0], [8, _RGB, 0, 0, 0]):
         return None
-    return pngrows.unpack(chunks[2][1], width, height, 3 if layout[1] == _RGB else 1)
+    rows = pngrows.unpack(chunks[2][1], width, height, 3 if layout[1] == _RGB else 1)
+    if rows is None:
+        return None
+    # OpenCV undoes the filters: it is given the same rows, not deflated any more.
+    plain = _png(width, height, zlib.compress(rows.data, 0), rgb=rows.shape[1] > 1 + width)
+    return _decode_any_color(plain, name)
 
 
 def _decode_jpeg(data: bytes, name: str) -> Pixels:
@@ -252,6 +263,11 @@ def _decode_jpeg(data: bytes, name: str) -> Pixels:
     except ValueError as error:
         raise ImageError(f"{name}: is a damaged JPEG: {error}") from error
     return pixels[..., 0] if gray else pixels
+
+
+def _decode_any_color(data: bytes, name: str) -> Pixels:
+    pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR)
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _decode_with_opencv(data: bytes, name: str, mode: int) -> Pixels:
@@ -277,7 +293,7 @@ def to_rgb(pixels: Pixels) -> Pixels:
     """Make three equal channels of one; RGB stays as it is."""
     if pixels.ndim == 3:
         return pixels
-    return cv2.merge([pixels, pixels, pixels]).astype(np.uint8, copy=False)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
 
 
 def gray_values(pixels: Pixels) -> tuple[int, ...]:
@@ -286,7 +302,7 @@ def gray_values(pixels: Pixels) -> tuple[int, ...]:
         return (0,)
     marked = pixels[pixels > 0]
     background = (0,) if marked.size < pixels.size else ()
-    return (*background, *np.unique(marked).tolist())
+    return (*background, *np.flatnonzero(np.bincount(marked)).tolist())
 
 
 def pixels_sha256(pixels: Pixels) -> str:
@@ -332,13 +348,17 @@ def encode_png(pixels: Pixels, *, rgb: bool) -> bytes:
     if not rgb:
         pixels = to_gray(pixels)
     height, width = pixels.shape[:2]
+    return _png(width, height, pngrows.pack(pixels, 3 if rgb else 1), rgb=rgb)
+
+
+def _png(width: int, height: int, data: bytes, *, rgb: bool) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, _RGB if rgb else _GRAY, 0, 0, 0)
     return b"".join(
         (
             _PNG_START,
             _png_chunk(b"IHDR", header),
             _png_chunk(*_SOFTWARE_CHUNK),
-            _png_chunk(b"IDAT", pngrows.pack(pixels, 3 if rgb else 1)),
+            _png_chunk(b"IDAT", data),
             _png_chunk(b"IEND", b""),
         )
     )

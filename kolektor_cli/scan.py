@@ -15,6 +15,7 @@ from kolektor_cli.deviations import deviations
 from kolektor_cli.duplicates import THUMBNAIL_LENGTH, Thumbnails, connected, similar_pairs
 from kolektor_cli.errors import SourceError
 from kolektor_cli.examine import Examined, Visit, examine, no_visit
+from kolektor_cli.masks import MaskReader
 from kolektor_cli.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.recognition import find_candidates
 from kolektor_cli.records import (
@@ -92,7 +93,7 @@ def _examine_all(source: Source, jobs: int | None, progress: Progress, visit: Vi
     """Pair the files of a source and examine each pair."""
     release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examine_one = partial(examine, source, release, candidates, visit)
+    examine_one = partial(examine, source, MaskReader(source), release, candidates, visit)
     examined, thumbnails = _with_thumbnails(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     findings += [finding for result in examined for finding in result.findings]

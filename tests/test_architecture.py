@@ -33,10 +33,13 @@ ALLOWED = {
     "recognition": {
         *("errors", "itemfolders", "pairing", "records", "releases", "source", "splitfolders"),
     },
-    "examine": {"duplicates", "errors", "images", "pairing", "records", "releases", "source"},
+    "masks": {"images", "records", "source"},
+    "examine": {
+        *("duplicates", "errors", "images", "masks", "pairing", "records", "releases", "source"),
+    },
     "scan": {
-        *("deviations", "duplicates", "errors", "examine", "images", "parallel", "recognition"),
-        *("records", "releases", "source"),
+        *("deviations", "duplicates", "errors", "examine", "images", "masks", "parallel"),
+        *("recognition", "records", "releases", "source"),
     },
     "split": {"duplicates", "errors", "records", "releases"},
     "splitfiles": {"errors", "records", "split"},

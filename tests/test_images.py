@@ -7,7 +7,7 @@ import io
 import struct
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -573,11 +573,25 @@ def test_our_png_decodes_to_what_opencv_sees(
 ) -> None:
     data = encode_png(noise(*shape, *depth), rgb=rgb)
     expected = images.without_equal_channels(seen_by_opencv(data))
-    # Not by OpenCV: it must not be asked.
+    # Not by the way that all others take: it must not be asked.
     monkeypatch.setattr(images, "decode_image", None)
     decoded = images.decode_plain(data, NAME)
     assert decoded.shape == expected.shape
     assert np.array_equal(decoded, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3], ids=["gray", "rgb"])
+@pytest.mark.parametrize("filters", [*((kind,) for kind in range(5)), range(5)], ids=str)
+def test_our_png_decodes_whatever_its_filters(filters: Sequence[int], channels: int) -> None:
+    kinds = [filters[row % len(filters)] for row in range(20)]
+    # Any bytes are differences: once equal in all channels, once not in the last one.
+    plane = noise(20, 9)
+    for last in (plane, plane ^ (plane == plane[19, 8])):
+        differences = np.dstack([plane, plane, last][-channels:]).reshape(20, -1)
+        rows = np.column_stack((np.array(kinds, np.uint8), differences)).tobytes()
+        data = our_png(9, 20, 2 if channels == 3 else 0, zlib.compress(rows))
+        expected = images.without_equal_channels(seen_by_opencv(data))
+        np.testing.assert_array_equal(images.decode_plain(data, NAME), expected, strict=True)
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])

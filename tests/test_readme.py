@@ -16,7 +16,7 @@ from kolektor_cli.consumers import CONSUMERS
 from kolektor_cli.manifest import FORMAT
 from kolektor_cli.splitfiles import COLUMNS
 
-MODULES_WITH_FINDINGS = ("copies", "pairing", "examine", "deviations", "scan")
+MODULES_WITH_FINDINGS = ("copies", "pairing", "masks", "examine", "deviations", "scan")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {
