@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import pytest
 
 import kolektor_cli
+from kolektor_cli import atomic, staging
 from kolektor_cli.convert import check_output, write_tree
 from kolektor_cli.drawing import palette_bmp
 from kolektor_cli.errors import KolektorError, OutputError, SourceError, UsageError
@@ -26,6 +29,8 @@ from kolektor_cli.split import balanced
 from tests.conftest import MakeDataset, fit_all, snapshot, write_pair
 
 SMALL = (20, 31)
+
+Step: TypeAlias = "tuple[int, int] | str"
 
 
 def nothing() -> None:
@@ -414,6 +419,71 @@ def test_tree_is_not_there_before_it_is_complete(make_dataset: MakeDataset, tmp_
 
 def stages(out: Path) -> Iterator[Path]:
     return out.glob(".metal.unfinished/new")
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
+    """List, as they come, what is brought to disk (its inode and size) and each name given."""
+    done: list[Step] = []
+    fsync, rename, replace = os.fsync, atomic._rename, os.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        status = os.fstat(descriptor)
+        done.append((status.st_ino, status.st_size))
+
+    def noted_rename(old: Path, new: Path, flags: dict[str, int]) -> bool:
+        done.append(new.name)
+        return rename(old, new, flags)
+
+    def noted_replace(old: Path, new: Path) -> None:
+        done.append(Path(new).name)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(atomic, "_rename", noted_rename)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    return done
+
+
+def check_on_disk_around(name: str, steps: list[Step], place: Path, contents: list[Path]) -> None:
+    """Check that contents were on disk before they had their name in a place, which was after."""
+    before, after = steps[: steps.index(name)], steps[steps.index(name) + 1 :]
+    synced_folders = {step[0] for step in before if isinstance(step, tuple)}
+    for path in contents:
+        status = path.stat()
+        if path.is_dir():
+            assert status.st_ino in synced_folders, path
+        else:
+            assert (status.st_ino, status.st_size) in before, path
+    assert place.stat().st_ino in {step[0] for step in after if isinstance(step, tuple)}
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["new", "force"])
+def test_all_of_a_tree_is_on_disk_before_it_has_its_name_and_that_after(
+    make_dataset: MakeDataset, tmp_path: Path, steps: list[Step], force: bool
+) -> None:
+    source, out = make_dataset(), tmp_path / "out"
+    if force:
+        convert(source, out, val=0.3)
+        steps.clear()
+    convert(source, out, force=force)
+    tree = [out / "metal", *(out / "metal").rglob("*")]
+    assert len(tree) > 15
+    check_on_disk_around("metal", steps, out, tree)
+    if not force:
+        # The folder that was made for it has its own name on disk, too.
+        assert steps[-1] == (tmp_path.stat().st_ino, tmp_path.stat().st_size)
+
+
+def test_a_single_file_is_on_disk_before_it_has_its_name_and_that_after(
+    tmp_path: Path, steps: list[Step]
+) -> None:
+    for data in (b"first", b"second"):
+        steps.clear()
+        staging.replace_file(tmp_path / "split.csv", data)
+        assert (tmp_path / "split.csv").read_bytes() == data
+        check_on_disk_around("split.csv", steps, tmp_path, [tmp_path / "split.csv"])
 
 
 @pytest.mark.parametrize("name", ["train/good/.DS_Store", "train/good/999.png", "notes.txt"])
