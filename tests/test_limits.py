@@ -27,6 +27,7 @@ from tests.test_kill import names_in, state
 
 OPTIONS = ("-q", "--size", "200x300", "-j", "2")
 KOLEKTOR = [sys.executable, "-m", "kolektor_cli"]
+TMPFS = ("tmpfs", "tmpfs")
 PATIENCE = 30
 """Seconds after which a test that hangs fails."""
 
@@ -38,10 +39,10 @@ def forks() -> Iterator[Forks]:
 
 
 @contextmanager
-def mounted(place: Path, *options: str) -> Iterator[Path]:
+def mounted(place: Path, device: str, kind: str, *options: str) -> Iterator[Path]:
     """Mount a small file system, or skip where that is not allowed."""
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(place)]
+    command = ["mount", "-t", kind, "-o", ",".join(options), device, str(place)]
     if os.name == "nt" or os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("only root can mount a small file system")
     if subprocess.run(command, capture_output=True, check=False).returncode:
@@ -50,6 +51,27 @@ def mounted(place: Path, *options: str) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+@contextmanager
+def limited_by_quota(place: Path, limit: str) -> Iterator[Path]:
+    """Make a folder that takes no more than `limit`, or skip where there is no btrfs for it."""
+    image = place.with_suffix(".img")
+    image.touch()
+    os.truncate(image, 2**28)
+    made = shutil.which("btrfs") and subprocess.run(["mkfs.btrfs", "-q", image], check=False)
+    if not made or made.returncode:
+        pytest.skip("quota are tried on btrfs, which is not installed here")
+    with mounted(place, str(image), "btrfs", "loop") as disk:
+        folder = disk / "folder"
+        for command in (
+            ("quota", "enable", disk),
+            ("subvolume", "create", folder),
+            ("qgroup", "limit", limit, folder),
+            ("filesystem", "sync", disk),
+        ):
+            subprocess.run(["btrfs", *command], capture_output=True, check=True)
+        yield folder
 
 
 def refusal(ended: Ended) -> str:
@@ -80,7 +102,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(
 ) -> None:
     source = make_dataset()
     before = state(source)
-    with mounted(tmp_path / "disk", options) as disk:
+    with mounted(tmp_path / "disk", *TMPFS, options) as disk:
         message = refusal(forks.run("convert", source, disk, *OPTIONS))
         assert f"{disk}/metal: cannot be written: No space left on device; make room" in message
         assert names_in(disk) == []
@@ -93,7 +115,7 @@ def test_a_disk_that_the_new_tree_fills_keeps_the_old_one(
     forks: Forks, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     source = make_dataset()
-    with mounted(tmp_path / "disk", "size=1m") as disk:
+    with mounted(tmp_path / "disk", *TMPFS, "size=1m") as disk:
         assert forks.run("convert", source, disk, *OPTIONS).code == 0
         before = snapshot(disk)
         room = shutil.disk_usage(disk).free - 2**16
@@ -110,11 +132,25 @@ def test_a_disk_that_the_new_tree_fills_keeps_the_old_one(
         assert snapshot(disk) != before
 
 
+def test_a_quota_is_told_and_the_old_tree_kept(
+    forks: Forks, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    source = make_dataset()
+    with limited_by_quota(tmp_path / "disk", "1M") as folder:
+        assert forks.run("convert", source, folder, "-q", "--size", "20x30").code == 0
+        before = snapshot(folder)
+        large = ("-q", "--size", "1000x1000", "--force")
+        message = refusal(forks.run("convert", source, folder, *large))
+        assert f"{folder}/metal: cannot be written: Disk quota exceeded; make room" in message
+        assert names_in(folder) == ["metal"]
+        assert snapshot(folder) == before
+
+
 def test_a_disk_that_is_full_for_a_split_file_keeps_the_old_one(
     forks: Forks, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     source = make_dataset(items=9, parts=9)
-    with mounted(tmp_path / "disk", "size=8k") as disk:
+    with mounted(tmp_path / "disk", *TMPFS, "size=8k") as disk:
         assert forks.run("split", source, "-q", "-o", disk / "split.csv").code == 0
         (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free))
         before = snapshot(disk)
@@ -128,7 +164,7 @@ def test_a_disk_that_cannot_be_written_is_told(
     forks: Forks, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     source = make_dataset()
-    with mounted(tmp_path / "disk", "size=1m", "ro") as disk:
+    with mounted(tmp_path / "disk", *TMPFS, "size=1m", "ro") as disk:
         for out in (disk, disk / "a/b"):
             message = refusal(forks.run("convert", source, out, *OPTIONS))
             assert "Read-only file system; choose a place that can be written" in message
