@@ -125,14 +125,15 @@ def read_tree(category: Path, jobs: int | None = None, progress: Progress = no_p
         The folder cannot be listed, or a file in it cannot be read.
     """
     entries = list_tree(category)
-    pngs = sorted(p for p, kind in entries.items() if kind == "file" and p.endswith(".png"))
-    facts = parallel_map(partial(_read_png, category), pngs, jobs, progress)
     found, problem = None, None
+    # First: the text of a long manifest is gone before there is anything else to hold.
     if entries.get(MANIFEST_NAME) == "file":
         try:
             found = manifest.from_bytes(read_file(category / MANIFEST_NAME))
         except ManifestError as error:
             problem = _without_name(error, MANIFEST_NAME)
+    pngs = sorted(p for p, kind in entries.items() if kind == "file" and p.endswith(".png"))
+    facts = parallel_map(partial(_read_png, category), pngs, jobs, progress)
     return Tree(category, entries, dict(zip(pngs, facts, strict=True)), found, problem)
 
 
