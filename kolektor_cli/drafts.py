@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kolektor_cli import geometry, images
+from kolektor_cli import atomic, geometry, images
 from kolektor_cli.errors import SourceError
 from kolektor_cli.fits import views_of
 from kolektor_cli.images import Pixels
@@ -103,7 +103,7 @@ def _write_file(folder: Path, pixels: Pixels, *, rgb: bool) -> DraftFile:
     """Write one file under a name that no other gets: a lost worker's is simply not used."""
     data = images.encode_png(pixels, rgb=rgb)
     name = f"{secrets.token_hex(8)}.png"
-    (folder / name).write_bytes(data)
+    atomic.write_file(folder / name, data)
     return DraftFile(name, hashlib.sha256(data).hexdigest(), images.pixels_sha256(pixels))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -220,8 +220,7 @@ def decode_gray(data: bytes, name: str) -> Pixels:
 def _only_pixels(data: bytes, name: str) -> bytes:
     """Leave of a PNG what its pixels are made of: profiles, gamma and orientation go."""
     needed = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-    chunks = [_png_chunk(*chunk) for chunk in _png_chunks(data, name) if chunk[0] in needed]
-    return _PNG_START + b"".join(chunks)
+    return _join_png(chunk for chunk in _png_chunks(data, name) if chunk[0] in needed)
 
 
 def decode_plain(data: bytes, name: str) -> Pixels:
@@ -353,17 +352,13 @@ def encode_png(pixels: Pixels, *, rgb: bool) -> bytes:
 
 def _png(width: int, height: int, data: bytes, *, rgb: bool) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, _RGB if rgb else _GRAY, 0, 0, 0)
-    return b"".join(
-        (
-            _PNG_START,
-            _png_chunk(b"IHDR", header),
-            _png_chunk(*_SOFTWARE_CHUNK),
-            _png_chunk(b"IDAT", data),
-            _png_chunk(b"IEND", b""),
-        )
-    )
+    return _join_png([(b"IHDR", header), _SOFTWARE_CHUNK, (b"IDAT", data), (b"IEND", b"")])
 
 
-def _png_chunk(kind: bytes, contents: bytes) -> bytes:
-    checksum = isal_zlib.crc32(contents, isal_zlib.crc32(kind))
-    return struct.pack(">I4s", len(contents), kind) + contents + struct.pack(">I", checksum)
+def _join_png(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Make a PNG of the types and contents of its chunks; contents are copied once."""
+    parts = [_PNG_START]
+    for kind, contents in chunks:
+        checksum = isal_zlib.crc32(contents, isal_zlib.crc32(kind))
+        parts += (struct.pack(">I", len(contents)), kind, contents, struct.pack(">I", checksum))
+    return b"".join(parts)

@@ -82,11 +82,10 @@ def put_in_place(stage: Path, target: Path, *, replace: bool = False) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Bring everything in a folder to disk.
+    """Bring everything in a folder to disk; what that takes has begun when files were written.
 
-    On the 452 files of a converted KolektorSDD this took 0.12 s in eight threads, where nothing
-    else kept the disk busy. Each file synced by the one of two threads that wrote it takes 0.14 s
-    more than writing alone.
+    On the 452 files of a converted KolektorSDD this took 0.04 s in eight threads, and 0.1 s where
+    it had not begun.
     """
     paths = list(folder.rglob("*"))
     parallel_map(atomic.sync_file, [path for path in paths if path.is_file()], _SYNCING)

@@ -56,7 +56,7 @@ ALLOWED = {
     "layout": {"errors", "fits", "records", "rules"},
     "manifest": {"errors", "records", "rules"},
     "tree": {"duplicates", "errors", "images", "manifest", "parallel", "records", "rules"},
-    "drafts": {"errors", "fits", "geometry", "images", "records"},
+    "drafts": {"atomic", "errors", "fits", "geometry", "images", "records"},
     "convert": {
         *("drafts", "errors", "layout", "manifest", "originals", "parallel", "records", "rules"),
         *("source", "staging", "tree"),
