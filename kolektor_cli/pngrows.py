@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
+from kolektor_cli.inflate import inflate
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Channels: TypeAlias = Literal[1, 3]
 
@@ -78,7 +80,7 @@ def unpack(data: bytes, width: int, height: int, channels: Channels) -> Pixels |
     Channels are equal if their differences are, whatever the filters. Returns None, for a decoder
     of all PNGs to tell what is wrong, if `data` is not one whole deflate stream of as many rows.
     """
-    inflated = _inflate(data, height * (1 + width * channels))
+    inflated = inflate(data, height * (1 + width * channels))
     if inflated is None:
         return None
     rows = np.frombuffer(inflated, np.uint8).reshape(height, -1)
@@ -89,14 +91,3 @@ def unpack(data: bytes, width: int, height: int, channels: Channels) -> Pixels |
     if not np.array_equal(cv2.cvtColor(first, cv2.COLOR_GRAY2RGB), differences):
         return rows
     return np.column_stack((rows[:, 0], first))
-
-
-def _inflate(data: bytes, length: int) -> bytes | None:
-    """Inflate a stream that holds exactly `length` bytes; never more, whatever it claims."""
-    inflater = isal_zlib.decompressobj()
-    try:
-        inflated = inflater.decompress(data, length + 1)
-    except isal_zlib.IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
-        return None
-    whole = inflater.eof and not inflater.unused_data and len(inflated) == length
-    return inflated if whole else None

@@ -10,11 +10,11 @@ import secrets
 import stat
 import struct
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -22,7 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from isal import isal_zlib
+
 from kolektor_cli.errors import KolektorError, LimitError, SourceError, reason
+from kolektor_cli.inflate import inflate
 
 MAX_FILE_BYTES = 2**28
 """The largest file that is read, 256 MiB: a thousand times a KolektorSDD image, and a bound on the
@@ -38,8 +41,8 @@ MAX_FILES = 2**17
 _MAX_DIRECTORY_BYTES = 2**24
 """The longest directory of an archive, 16 MiB: 128 bytes for each of `MAX_FILES`."""
 
-_STEP = 2**16
-"""Bytes to unpack at a time: zipfile reads as many packed ones, and `_ShortReads` bounds those."""
+_STEP = 2**20
+"""Bytes to read from an archive at a time."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How files may be packed. By others zipfile unpacks all that it was given, whatever it is asked
@@ -279,21 +282,40 @@ class ZipSource(Source):
             entry = self._entries.get(name)
             if entry is None:
                 raise SourceError(f"{name}: is not in the archive {self.path}")
-            _check_size(name, entry.file_size)
+            _check_size(name, max(entry.file_size, entry.compress_size))
             if entry.compress_type not in _METHODS:
                 raise NotImplementedError(f"it is packed by the method {entry.compress_type}")
-            with self._archive.open(entry) as file:
-                data = _unpack(file, entry.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, *_DAMAGE) as error:
+            packed = self._read_packed(entry)
+        except (zipfile.BadZipFile, EOFError, *_DAMAGE) as error:
             raise SourceError(f"{name}: is damaged in the archive: {error}") from error
         except NotImplementedError as error:
             message = f"{name}: cannot be unpacked: {error}; unpack the archive and give the folder"
             raise SourceError(message) from error
         except OSError as error:
             raise SourceError(f"{self.path}: cannot be read: {reason(error)}") from error
-        if len(data) != entry.file_size:
-            raise SourceError(f"{name}: is damaged in the archive: it is not of the size it claims")
+        stored = entry.compress_type == zipfile.ZIP_STORED
+        data = packed if stored else inflate(packed, entry.file_size, raw=True)
+        if data is None or len(data) != entry.file_size:
+            raise SourceError(
+                f"{name}: is damaged in the archive: it does not unpack to the size that it claims"
+            )
+        if isal_zlib.crc32(data) != entry.CRC:
+            raise SourceError(f"{name}: is damaged in the archive: it does not fit its checksum")
         return data
+
+    def _read_packed(self, entry: zipfile.ZipInfo) -> bytes:
+        """Read the bytes of a file as they are packed; zipfile finds their place and checks it.
+
+        It can inflate them, too, but by zlib: to read all of KolektorSDD then takes 0.57 s in one
+        thread, and not 0.36 s.
+        """
+        packed = copy(entry)
+        packed.compress_type = zipfile.ZIP_STORED
+        packed.file_size = entry.compress_size
+        # That of the unpacked bytes; zipfile does not miss it.
+        del packed.CRC
+        with self._archive.open(packed) as file:
+            return _read_in_steps(file, entry.compress_size)
 
     def close(self) -> None:
         """Close the archive."""
@@ -330,17 +352,13 @@ def _open_archive(path: Path, file: io.FileIO) -> zipfile.ZipFile:
 _DAMAGE = (struct.error, UnicodeDecodeError, OverflowError)
 
 
-def _unpack(file: IO[bytes], size: int) -> bytes:
-    """Read as many bytes as an entry claims to have, and its end, where the CRC is checked.
-
-    Asked for all at once, zipfile unpacks it all first, whatever size is claimed.
-    """
+def _read_in_steps(file: IO[bytes], size: int) -> bytes:
+    """Read up to `size` bytes; `_ShortReads` does not let zipfile read them at once."""
     parts = []
     left = size
     while left and (part := file.read(min(left, _STEP))):
         parts.append(part)
         left -= len(part)
-    file.read(1)
     return b"".join(parts)
 
 

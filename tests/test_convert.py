@@ -425,7 +425,7 @@ def stages(out: Path) -> Iterator[Path]:
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """List, as they come, what is brought to disk (its inode and size) and each name given."""
     done: list[Step] = []
-    fsync, rename, replace = os.fsync, atomic._rename, os.replace
+    fsync, rename, replace = os.fsync, atomic._rename, Path.replace
 
     def noted_fsync(descriptor: int) -> None:
         fsync(descriptor)
@@ -436,13 +436,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
         done.append(new.name)
         return rename(old, new, flags)
 
-    def noted_replace(old: Path, new: Path) -> None:
-        done.append(Path(new).name)
-        replace(old, new)
+    def noted_replace(old: Path, new: Path) -> Path:
+        done.append(new.name)
+        return replace(old, new)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(atomic, "_rename", noted_rename)
-    monkeypatch.setattr(os, "replace", noted_replace)
+    monkeypatch.setattr(Path, "replace", noted_replace)
     return done
 
 

@@ -35,7 +35,8 @@ CENTRAL = b"PK\x01\x02"
 """The start of an entry in a zip's central directory, of which these are fields by offset and
 layout (.ZIP File Format Specification, 4.3.12)."""
 
-FLAGS, METHOD, CRC, FILE_SIZE = (8, "<H"), (10, "<H"), (16, "<I"), (24, "<I")
+FLAGS, METHOD, CRC = (8, "<H"), (10, "<H"), (16, "<I")
+PACKED_SIZE, FILE_SIZE = (20, "<I"), (24, "<I")
 Field = tuple[int, str]
 
 symlinks = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
@@ -288,11 +289,23 @@ def test_zip_entry_that_claims_to_be_too_large_is_refused(tmp_path: Path, size: 
     assert refusal_to_read(path, NAME).startswith(f"{NAME}: has {size} bytes")
 
 
-@pytest.mark.parametrize("size", [0, 1, 4])
-def test_zip_entry_larger_than_it_claims_is_refused(tmp_path: Path, size: int) -> None:
-    path = write_zip(tmp_path / "raw.zip", {NAME: b"image"})
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=str)
+@pytest.mark.parametrize("size", [0, 1, 4, 6])
+def test_zip_entry_of_another_size_than_it_claims_is_refused(
+    tmp_path: Path, size: int, method: int
+) -> None:
+    path = write_zip(tmp_path / "raw.zip", {NAME: b"image"}, method)
     set_field(path, FILE_SIZE, size)
     assert refusal_to_read(path, NAME).startswith(f"{NAME}: is damaged in the archive")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=str)
+def test_zip_entry_that_is_packed_into_more_than_any_file_has_is_refused(
+    tmp_path: Path, method: int
+) -> None:
+    path = write_zip(tmp_path / "raw.zip", {NAME: b"image"}, method)
+    set_field(path, PACKED_SIZE, MAX_FILE_BYTES + 1)
+    assert refusal_to_read(path, NAME).startswith(f"{NAME}: has {MAX_FILE_BYTES + 1} bytes")
 
 
 def test_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
