@@ -42,7 +42,7 @@ def pack(pixels: Pixels, channels: Channels) -> bytes:
         # Equal channels have equal differences: filtering one plane is a third of the work.
         places = rows[:, 1:].reshape(height, width, 3)
         if cv2.cvtColor(filtered, cv2.COLOR_GRAY2RGB, places) is not places:
-            raise MemoryError("OpenCV did not write where it was told to")
+            raise RuntimeError("OpenCV wrote elsewhere than it was told to")
     else:
         rows[:, 1:] = filtered.reshape(height, -1)
     return _deflate(rows)
