@@ -23,7 +23,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# Compiled first, as pip does with what it installs for its users.
 bench: $(READY)
+	$(BIN)/python -m compileall -q kolektor_cli
 	$(BIN)/python tests/bench.py $(if $(TIMES),--times $(TIMES))
 
 # The wheel, tried in an environment that holds nothing else.
