@@ -284,7 +284,9 @@ def require_needs(name: ConsumerName | None, offer: Offer) -> None:
     UsageError
         A need is not met; see `unmet_needs`.
     """
-    for finding in unmet_needs(CONSUMERS[name], offer) if name else ():
+    if name is None:
+        return
+    for finding in unmet_needs(CONSUMERS[name], offer):
         raise UsageError(f"--for {name}: {finding.message}")
 
 

@@ -2,7 +2,7 @@
 
 The bytes of an output file depend on its sample, the fit and the colour, and not on the split. So
 they can be made when the source is scanned, from the pixels that the scan has decoded: on the real
-dataset, to decode each file once and not twice makes 2.8 s of 3.4 s. Drafts lie in one
+dataset, to decode each file once and not twice makes 2.4 s of 3.0 s. Drafts lie in one
 folder under names of their own; `kolektor_cli.convert` gives those that are planned their places.
 """
 

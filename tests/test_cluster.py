@@ -111,7 +111,7 @@ def test_file_that_changes_meanwhile_is_named_and_nothing_is_left(
             for path in root.glob("kos03/*.jpg"):
                 path.write_bytes(b"damaged")
 
-    with pytest.raises(SourceError, match=r"kos03/Part\d\.jpg: changed while"):
+    with pytest.raises(SourceError, match=r"kos03/Part\d\.jpg: changed while this command ran"):
         convert_on(cluster.scheduler_address, root, tmp_path / "out", damage)
     assert not (tmp_path / "out").exists()
 

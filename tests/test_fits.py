@@ -285,7 +285,7 @@ def test_mask_that_changed_since_the_scan_is_refused(tmp_path: Path) -> None:
         fitted = fit_samples(made, source, scan.samples)
         # Emptied, it would make a good sample of a defective one.
         write_pair(root / "kos02", "Part0", 50, None, (40, 90))
-        refusal = r"kos02/Part0_label\.bmp: changed while"
+        refusal = r"kos02/Part0_label\.bmp: changed while this command ran"
         with pytest.raises(SourceError, match=refusal):
             fit_samples(made, source, scan.samples)
         with pytest.raises(SourceError, match=refusal):
