@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types bench package clean
+.PHONY: demo test test-lowest lint types bench package clean
 
 demo: $(READY)
 	rm -rf build/demo
@@ -16,9 +16,19 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest --cov --cov-fail-under=90
 
+# The oldest versions that pyproject.toml allows, with the oldest Python that is here; another one by
+# make test-lowest OLDEST=path/to/python3.10.
+OLDEST ?= $(shell python3.10 -c '' 2>/dev/null && echo python3.10 || echo $(PYTHON))
+test-lowest: $(READY)
+	$(BIN)/uv venv --quiet --clear --no-python-downloads --python $(OLDEST) build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct --editable '.[test]'
+	build/lowest/bin/python --version
+	build/lowest/bin/pytest -m 'not stress'
+
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 
 types: $(READY)
 	$(BIN)/mypy

@@ -11,15 +11,15 @@ from kolektor_cli.errors import KolektorError, reason
 def main() -> None:
     """Load and run the command line."""
     try:
-        from kolektor_cli import cli
+        from kolektor_cli.cli.app import main as run
 
-        cli.main()
+        run()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except MemoryError:
         _refuse("memory ran out while it was loaded")
     except ImportError as error:
-        _refuse(f"a library cannot be loaded: {error}; mend the installation, or allow more memory")
+        _refuse(f"a library cannot be loaded: {error}; fix the installation, or allow more memory")
     except OSError as error:
         _refuse(f"it cannot be loaded: {error.filename}: {reason(error)}")
 

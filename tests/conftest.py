@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,11 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from kolektor_cli.drawing import palette_bmp
-from kolektor_cli.fits import fit_samples, make_fit
-from kolektor_cli.records import AskedSize, FitName, Fitted, Scan
-from kolektor_cli.sample import write_sample
-from kolektor_cli.source import Source
+from kolektor_cli.core.conversion import ConvertOptions, convert
+from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.raw.drawing import palette_bmp
+from kolektor_cli.raw.synthetic import write_synthetic
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
@@ -24,6 +24,11 @@ Box = tuple[int, int, int, int]
 """A defect to draw: x, y, width, height in pixels."""
 
 MakeDataset = Callable[..., Path]
+
+SIZE = (20, 31)
+"""Width and height, in pixels, of output images that are quickly made."""
+
+SMALL = ConvertOptions(size=SIZE)
 
 
 def draw_image(seed: int, width: int = 40, height: int = 60) -> np.ndarray:
@@ -50,6 +55,15 @@ def write_pair(
     assert done
     (folder / f"{part}.jpg").write_bytes(jpeg.tobytes())
     (folder / f"{part}_label.bmp").write_bytes(palette_bmp(mask))
+
+
+def write_defects(root: Path, boxes: list[Box], size: Size = (40, 90)) -> Path:
+    """Write a dataset of four good samples, kos01, and a defective one for each box, kos02."""
+    for number in range(4):
+        write_pair(root / "kos01", f"Part{number}", number, size=size)
+    for number, box in enumerate(boxes):
+        write_pair(root / "kos02", f"Part{number}", 50 + number, box, size)
+    return root
 
 
 @pytest.fixture
@@ -104,7 +118,7 @@ def make_dataset_2(tmp_path: Path) -> MakeDataset:
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold a synthetic dataset of real size: 3 items, 24 samples. Not to be changed."""
     folder = tmp_path_factory.mktemp("synthetic") / "KolektorSDD"
-    write_sample(folder, items=3)
+    write_synthetic(folder, items=3)
     return folder
 
 
@@ -117,9 +131,78 @@ def real() -> Path:
     return Path(place)
 
 
-def fit_all(source: Source, scan: Scan, size: AskedSize, name: FitName = "stretch") -> Fitted:
-    """Fit all samples of a scan; `size` may be ``source``."""
-    return fit_samples(make_fit(name, size, default=(500, 1240)), source, scan.samples)
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write pixels (colours as blue, green, red) as people do, and make the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), pixels)
+
+
+def color_image(seed: int, size: Size = SIZE) -> np.ndarray:
+    return cv2.merge([draw_image(10 * seed + channel, *size) for channel in range(3)])
+
+
+def box_mask(size: Size = SIZE) -> np.ndarray:
+    mask = np.zeros((size[1], size[0]), np.uint8)
+    mask[4:9, 3:8] = 255
+    return mask
+
+
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold a raw dataset and the tree made from it, to copy: 3 items of 4 parts."""
+    folder = tmp_path_factory.mktemp("originals")
+    for item in (1, 2, 3):
+        for part in range(4):
+            box = (5, 10, 12, 6 + item) if part == 0 else None
+            write_pair(folder / f"raw/kos0{item}", f"Part{part}", 10 * item + part, box)
+    convert(folder / "raw", folder, SMALL)
+    return folder
+
+
+@pytest.fixture
+def raw(originals: Path, tmp_path: Path) -> Path:
+    """Hold a raw dataset that a test may change."""
+    return shutil.copytree(originals / "raw", tmp_path / "raw")
+
+
+@pytest.fixture
+def tree(originals: Path, tmp_path: Path) -> Path:
+    """Hold the category folder that was made of `raw`, that a test may change."""
+    return shutil.copytree(originals / "metal", tmp_path / "data/metal")
+
+
+FOREIGN_IMAGES = (
+    *("train/good/000.png", "train/good/001.png", "train/good/002.png", "test/good/000.png"),
+    *("test/crack/000.png", "test/crack/001.png", "test/hole/000.png"),
+)
+FOREIGN_MASKS = (
+    "ground_truth/crack/000_mask.png",
+    "ground_truth/crack/001_mask.png",
+    "ground_truth/hole/000_mask.png",
+)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """Write a tree like MVTec AD's own, without any part of this tool."""
+    tree = tmp_path / "mvtec/bottle"
+    for seed, path in enumerate(FOREIGN_IMAGES):
+        write_png(tree / path, color_image(seed))
+    for path in FOREIGN_MASKS:
+        write_png(tree / path, box_mask())
+    (tree / "license.txt").write_text("CC BY-NC-SA 4.0")
+    return tree
+
+
+def damage_jpeg(path: Path) -> None:
+    """Drop the last third of a JPEG and put an end marker there, so that only decoding tells."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3] + b"\xff\xd9")
+
+
+def listing(folder: Path) -> list[str]:
+    """List everything below a folder, by relative path."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
 def snapshot(folder: Path) -> Mapping[str, bytes]:

@@ -1,0 +1,139 @@
+"""``kolektor convert``: from a source to a tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kolektor_cli.cli.options import (
+    ConsumerOption,
+    FitOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    SizeOption,
+    SkipBadOption,
+    SourceArgument,
+    parse_size,
+    takes_split_options,
+)
+from kolektor_cli.splits.split import DEFAULT_SPLIT, SplitOptions
+from kolektor_cli.tree.layout import Color, Names
+
+if TYPE_CHECKING:
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.conversion import Conversion
+
+
+@takes_split_options
+def convert(
+    source: SourceArgument,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder that gets the category folder.")
+    ],
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
+    ] = None,
+    consumer: ConsumerOption = None,
+    fit: FitOption = "stretch",
+    size: SizeOption = None,
+    color: Annotated[
+        Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
+    ] = "rgb",
+    names: Annotated[
+        Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
+    ] = "index",
+    split: SplitOptions = DEFAULT_SPLIT,
+    split_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--split", metavar="FILE", help="Take the split from a CSV file; - is standard input."
+        ),
+    ] = None,
+    skip_bad: SkipBadOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the category folder if it exists.")
+    ] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="With --for anomalib: list the images in a CSV file.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
+    ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the MVTec-AD-style dataset: complete, or not at all.
+
+    \b
+    Fits:
+      stretch  the whole image, each axis scaled by itself
+      pad      the whole image, its aspect kept, black around it
+      crop     the central window of --size, not resampled
+      thirds   three crops along the height, not resampled
+      square   windows of --size N, not resampled: over every defect, and of
+               good images one at a place that --seed decides
+
+    \b
+    Example:
+      kolektor convert KolektorSDD.zip data
+      kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
+      kolektor convert KolektorSDD.zip data --fit square --dry-run
+      kolektor convert KolektorSDD2.zip data --train-defects test
+      kolektor convert KolektorSDD.zip data --for patchcore
+    """
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.conversion import ConvertOptions, plan_conversion
+    from kolektor_cli.core.conversion import convert as convert_source
+
+    options = ConvertOptions(
+        category=category,
+        consumer=consumer,
+        fit=fit or "stretch",
+        size=parse_size(size),
+        color=color,
+        names=names,
+        split=replace(split, file=split_file),
+        table=table,
+        skip_bad=skip_bad,
+    )
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        if dry_run:
+            done = plan_conversion(source, out, options, force=force, jobs=jobs, progress=progress)
+        else:
+            done = convert_source(
+                source, out, options, force=force, jobs=jobs, dask=dask, progress=progress
+            )
+    _show(console, done, json=json)
+
+
+def _show(console: Console, done: Conversion, *, json: bool) -> None:
+    from kolektor_cli.cli.render.conversion import (
+        conversion_json,
+        conversion_lines,
+        conversion_notes,
+        conversion_tables,
+    )
+
+    console.deviations(done.scan, done.leaks)
+    for note in conversion_notes(done):
+        console.note(note)
+    if json:
+        console.json("convert", True, conversion_json(done))
+        return
+    console.tables(conversion_tables(done))
+    for line in conversion_lines(done):
+        console.line(line)

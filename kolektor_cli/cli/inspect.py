@@ -1,0 +1,57 @@
+"""``kolektor inspect``: what a source holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kolektor_cli.cli.options import (
+    FitOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    SizeOption,
+    SourceArgument,
+    parse_size,
+)
+
+
+def inspect(
+    source: SourceArgument,
+    fit: FitOption = None,
+    size: SizeOption = None,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Count what a source holds and report every deviation.
+
+    Exit code 1 if any finding is an error.
+
+    \b
+    Example:
+      kolektor inspect KolektorSDD.zip
+      kolektor inspect KolektorSDD.zip --csv > samples.csv
+      kolektor inspect KolektorSDD.zip --fit crop --size 500x1000
+    """
+    from kolektor_cli.cli.output import Console, exit_unless
+    from kolektor_cli.cli.render.inspection import inspection_json, inspection_tables, scan_rows
+    from kolektor_cli.core.inspection import inspect as inspect_source
+
+    if json and csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    asked = parse_size(size)
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        found = inspect_source(source, fit=fit, size=asked, jobs=jobs, progress=progress)
+    if json:
+        console.json("inspect", found.ok, inspection_json(found))
+    elif csv:
+        console.csv(scan_rows(found.scan))
+        console.notes(found.scan.findings)
+    else:
+        console.tables(inspection_tables(found))
+        console.findings(found.scan.findings)
+    exit_unless(found.ok)

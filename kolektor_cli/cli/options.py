@@ -1,0 +1,165 @@
+"""The options that commands share, each with its help, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
+from kolektor_cli.tree.fit import AskedSize, FitName
+
+SourceArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
+]
+
+JobsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
+]
+
+QuietOption: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress bar and no notes on standard error.")
+]
+
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")]
+
+SeedOption: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
+]
+
+ProtocolOption: TypeAlias = Annotated[
+    ProtocolName | None,
+    typer.Option(
+        help="Rule by which samples are split; 'kolektor split --help' tells of each. "
+        "Default: balanced; of KolektorSDD2 official.",
+        show_default=False,
+    ),
+]
+
+SplitSeedOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="balanced, grouped, and the fit square: the seed; default 0.",
+    ),
+]
+
+TestGoodOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="balanced: good samples to test; default: as many as are defective.",
+    ),
+]
+
+ValOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FRACTION",
+        help="balanced: part of the good samples not tested that is for validation; default 0.",
+    ),
+]
+
+FoldOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="I", min=0, help="vicos, grouped: the fold to test, from 0."),
+]
+
+FoldsOption: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="K", min=2, help="grouped: number of folds; default 3.")
+]
+
+DropLeaksOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
+]
+
+FitOption: TypeAlias = Annotated[
+    FitName | None,
+    typer.Option("--fit", help="How images are fitted; 'kolektor convert --help' tells of each."),
+]
+
+SizeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
+        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
+    ),
+]
+
+TrainDefectsOption: TypeAlias = Annotated[
+    TrainDefects | None,
+    typer.Option(
+        help="official: where the defective images of the folder train go; default unused.",
+    ),
+]
+
+ConsumerOption: TypeAlias = Annotated[
+    ConsumerName | None,
+    typer.Option("--for", help="Code that is to train on the tree: its needs are met."),
+]
+
+SkipBadOption: TypeAlias = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
+]
+
+
+def takes_split_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a split, in place of its parameter `split`."""
+
+    @wraps(command)
+    def wrapper(**values: Any) -> None:
+        given = {name: values.pop(name) for name in options}
+        command(split=_split_options(**given), **values)
+
+    options = signature(_split_options, eval_str=True).parameters
+    parameters: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        parameters += options.values() if parameter.name == "split" else [parameter]
+    # Typer reads a command's options from its signature.
+    wrapper.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _split_options(
+    protocol: ProtocolOption = None,
+    seed: SplitSeedOption = None,
+    test_good: TestGoodOption = None,
+    val: ValOption = None,
+    fold: FoldOption = None,
+    folds: FoldsOption = None,
+    drop_leaks: DropLeaksOption = False,
+    train_defects: TrainDefectsOption = None,
+) -> SplitOptions:
+    return SplitOptions(protocol, seed, test_good, val, fold, folds, drop_leaks, train_defects)
+
+
+def parse_size(text: str | None) -> AskedSize:
+    """Read the option --size: ``WxH``, or ``N`` for a square, in pixels, or ``source``.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is none of these.
+    """
+    if text is None:
+        return None
+    if text == "source":
+        return "source"
+    width, by, height = text.partition("x")
+    if not by:
+        height = width
+    if not (text.isascii() and width.isdecimal() and height.isdecimal()):
+        message = f"{text!r} is neither WxH (for example 500x1240), nor N, nor 'source'"
+        raise typer.BadParameter(message, param_hint="--size")
+    return int(width), int(height)

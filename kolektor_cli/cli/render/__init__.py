@@ -1,0 +1,1 @@
+"""Results as tables, lines, JSON and rows of CSV; nothing is printed here."""

@@ -1,0 +1,205 @@
+"""Conversions, planned or done, and what a fit will do: as tables, as lines and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from kolektor_cli.cli.render.tables import (
+    JsonObject,
+    Table,
+    counts_json,
+    counts_table,
+    few,
+    findings_json,
+    leaks_json,
+    text_range,
+)
+from kolektor_cli.core.conversion import Conversion
+from kolektor_cli.tree.defects import FitSummary
+from kolektor_cli.tree.fit import Fit
+from kolektor_cli.tree.plan import Plan
+
+
+def fit_tables(summary: FitSummary) -> list[Table]:
+    """Make tables of what a fit does: to the whole, and to the defects of each sample."""
+    facts = [
+        ("images", str(summary.good + summary.defective)),
+        ("good", str(summary.good)),
+        ("defective", str(summary.defective)),
+        ("width", text_range(summary.widths)),
+        ("height", text_range(summary.heights)),
+        ("samples without a defect left", few(summary.lost) or "none"),
+        ("defect area kept", _least_kept(summary)),
+        ("smallest defect", _smallest(summary)),
+    ]
+    facts += [
+        (f"after the center crop of {crop['name']}", _crop_text(crop))
+        for crop in crops_json(summary)
+    ]
+    columns = ("sample", "images", "defective", "area kept", "smallest defect")
+    rows = tuple(
+        (d.sample, d.images, d.defective, _percent(d.area_kept), d.smallest_defect)
+        for d in summary.defects
+    )
+    return [
+        Table(f"Geometry: {fit_text(summary.fit)}", ("what", "value"), tuple(facts)),
+        Table("Defective samples", columns, rows),
+    ]
+
+
+def fit_text(fit: Fit) -> str:
+    """Name a fit and its size."""
+    if fit.name == "thirds":
+        return fit.name
+    return f"{fit.name} to {fit.size[0]}x{fit.size[1]}" if fit.size else f"{fit.name}, not resized"
+
+
+def _percent(part: float) -> str:
+    """Write a part of the whole so that only the whole is 100 % and only nothing is 0 %."""
+    percent = 100 * part
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if 99.9 < percent < 100 else f"{percent:.1f} %"
+
+
+def _least_kept(summary: FitSummary) -> str:
+    if not summary.defects:
+        return "no defective sample"
+    least = min(summary.defects, key=lambda defects: defects.area_kept)
+    mean = sum(defects.area_kept for defects in summary.defects) / len(summary.defects)
+    return f"{_percent(mean)} on average, least {_percent(least.area_kept)} ({least.sample})"
+
+
+def _smallest(summary: FitSummary) -> str:
+    kept = [defects for defects in summary.defects if defects.defective]
+    if not kept:
+        return "none"
+    least = min(kept, key=lambda defects: defects.smallest_defect)
+    return f"{least.smallest_defect} pixels ({least.sample})"
+
+
+def _crop_text(crop: JsonObject) -> str:
+    return (
+        f"{_percent(crop['area_kept'])} of the defect area, "
+        f"{crop['empty_masks']} of {crop['masks']} masks empty"
+    )
+
+
+def crops_json(summary: FitSummary) -> list[JsonObject]:
+    """Put into JSON what the center crops of consumers leave of all output masks."""
+    crops = []
+    marked = [pixels for defects in summary.defects for pixels in defects.marked]
+    for index, crop in enumerate(summary.crops):
+        left = [n for defects in summary.defects for n in defects.marked_in_crops[index]]
+        kept = sum(left) / sum(marked) if marked else 1.0
+        facts = {"masks": len(left), "empty_masks": left.count(0), "area_kept": kept}
+        crops.append(asdict(crop) | facts)
+    return crops
+
+
+def fit_json(summary: FitSummary) -> JsonObject:
+    """Put into JSON what a fit does."""
+    return {
+        "fit": summary.fit.name,
+        "size": list(summary.fit.size) if summary.fit.size else "source",
+        "images": {"good": summary.good, "defective": summary.defective},
+        "width": list(summary.widths),
+        "height": list(summary.heights),
+        "lost": list(summary.lost),
+        "center_crops": crops_json(summary),
+        "defects": [
+            {
+                "sample": defects.sample,
+                "images": defects.images,
+                "defective": defects.defective,
+                "area_kept": defects.area_kept,
+                "smallest_defect": defects.smallest_defect,
+            }
+            for defects in summary.defects
+        ],
+    }
+
+
+def conversion_notes(conversion: Conversion) -> Iterator[str]:
+    """Say which defects a conversion loses, and what the files beside the tree do not list."""
+    plan = conversion.plan
+    if plan.lost:
+        lost = few(plan.lost)
+        yield f"lost    the fit cuts off every defect of {lost}: what is left counts as good"
+    listed = [name for name in conversion.beside if not name.endswith(".yaml")]
+    if listed and any(image.split == "val" for image in plan.images):
+        names = " and ".join(listed)
+        yield f"images for validation are not in {names}: its reader takes none"
+
+
+def plan_table(plan: Plan) -> Table:
+    """Make a table of the files of a plan and the samples they are made from."""
+    rows = [
+        (path, image.sample.name)
+        for image in plan.images
+        for path in (image.path, image.mask_path)
+        if path
+    ]
+    return Table("Files", ("path", "sample"), tuple(rows))
+
+
+def conversion_tables(conversion: Conversion) -> list[Table]:
+    """Make tables of a conversion: good and defective per split, and more of a dry run."""
+    tables = [counts_table(str(conversion.target), conversion.counts)]
+    if conversion.summary:
+        tables += [*fit_tables(conversion.summary), plan_table(conversion.plan)]
+    return tables
+
+
+def conversion_lines(conversion: Conversion) -> Iterator[str]:
+    """Write what stands below the tables of a conversion."""
+    if conversion.manifest:
+        yield f"fingerprint {conversion.manifest.fingerprint}"
+    else:
+        yield "dry run: nothing was written"
+    if conversion.guide:
+        yield f"{conversion.guide.title}:"
+        yield from (f"  {command}" for command in conversion.guide.commands)
+        yield from (f"note    {note}" for note in conversion.guide.notes)
+
+
+def conversion_json(conversion: Conversion) -> JsonObject:
+    """Put a conversion into JSON."""
+    plan, manifest = conversion.plan, conversion.manifest
+    result = {
+        "out": str(conversion.target),
+        "dry_run": manifest is None,
+        "fingerprint": manifest.fingerprint if manifest else None,
+        **_plan_json(plan),
+        "counts": counts_json(conversion.counts),
+        "leaks": leaks_json(conversion.leaks),
+        "findings": findings_json(conversion.scan.findings),
+    }
+    if conversion.summary:
+        result["geometry"] = fit_json(conversion.summary)
+    if conversion.guide:
+        result["consumer"] = asdict(conversion.guide)
+    return result
+
+
+def _plan_json(plan: Plan) -> JsonObject:
+    return {
+        "category": plan.category,
+        "release": plan.release,
+        "options": dict(plan.options),
+        "split": {"protocol": plan.split.protocol, **plan.split.parameters},
+        "images": [
+            {
+                "path": image.path,
+                "mask_path": image.mask_path,
+                "sample": image.sample.name,
+                "split": image.split,
+                "label": image.view.label,
+            }
+            for image in plan.images
+        ],
+        "lost": list(plan.lost),
+        "unused": list(plan.unused),
+        "left_out": dict(plan.left_out),
+    }

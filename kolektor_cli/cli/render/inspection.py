@@ -1,0 +1,223 @@
+"""A scan as tables, as JSON and as rows of CSV: the same facts each time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from statistics import median
+from typing import TypeAlias, get_args
+
+from kolektor_cli.cli.render.conversion import fit_json, fit_tables
+from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json, text_range
+from kolektor_cli.core.inspection import Inspection
+from kolektor_cli.raw.scan import Scan
+from kolektor_cli.samples import DUPLICATE_KINDS, OfficialSplit, Sample
+
+
+def scan_tables(scan: Scan) -> list[Table]:
+    """Make tables of a scan: its items, or the halves of its official split, and the whole."""
+    if _is_split(scan):
+        parts = Table("Splits", *_rows_of("split", _splits(scan), scan))
+        return [parts, _whole_table(scan), *_pictures_table(scan)]
+    items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
+    tables = [Table("Items", *_rows_of("item", items, scan)), _whole_table(scan)]
+    shared = [group for group in _groups(scan) if len(group["items"]) > 1]
+    if shared:
+        rows = tuple((" ".join(g["items"]), *(g[kind] for kind in DUPLICATE_KINDS)) for g in shared)
+        tables.append(Table("Items that are one", ("items", *_KIND_TITLES), rows))
+    return tables
+
+
+_KIND_TITLES = ("same file", "same pixels", "taken again")
+
+Rows: TypeAlias = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[Cell, ...]]
+"""Columns, rows and total of a table."""
+
+
+def _rows_of(kind: str, parts: Iterable[JsonObject], scan: Scan) -> Rows:
+    columns = (kind, "samples", "good", "defective", "width", "height", "defect pixels")
+    return columns, tuple(map(_part_row, parts)), _part_row(_item_facts("all", scan.samples))
+
+
+def _whole_table(scan: Scan) -> Table:
+    """Make a table of what holds for the whole source, as far as it is known of its release."""
+    samples = len(scan.samples)
+    facts: list[tuple[Cell, ...] | None] = [
+        ("release", scan.release),
+        None if _is_split(scan) else ("items", str(len(list(_by_item(scan.samples))))),
+        ("samples", str(samples)),
+        ("left out", str(len(scan.left_out))),
+        _official("image", scan.official_images, samples),
+        _official("mask", scan.official_masks, samples),
+        ("defect pixels", _defect_range(scan.samples)),
+        ("distinct pictures", str(scan.distinct)),
+        None if _is_split(scan) else ("physical items", str(len(_groups(scan)))),
+    ]
+    return Table("Dataset", ("what", "value"), tuple(fact for fact in facts if fact))
+
+
+def _official(kind: str, count: int | None, samples: int) -> tuple[Cell, ...] | None:
+    return None if count is None else (f"official {kind} files", f"{count} of {samples}")
+
+
+def _pictures_table(scan: Scan) -> list[Table]:
+    """Count the pairs that are the same picture, by the halves of the official split."""
+    split_of = {sample.name: sample.official_split or "" for sample in scan.samples}
+    pairs = Counter(
+        (" and ".join(sorted({split_of[pair.first], split_of[pair.second]})), pair.kind)
+        for pair in scan.duplicates
+    )
+    places = sorted({place for place, _ in pairs})
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (place, *(pairs[place, kind] for kind in DUPLICATE_KINDS)) for place in places
+    )
+    title = "Pairs that are the same picture"
+    return [Table(title, ("in", *_KIND_TITLES), rows)] if rows else []
+
+
+def _is_split(scan: Scan) -> bool:
+    return any(sample.official_split for sample in scan.samples)
+
+
+def _splits(scan: Scan) -> list[JsonObject]:
+    """Count the samples in each half of the official split; none if there is no such split."""
+    found = []
+    for split in get_args(OfficialSplit):
+        samples = [sample for sample in scan.samples if sample.official_split == split]
+        if samples:
+            found.append(_part_facts("split", split, samples))
+    return found
+
+
+def _groups(scan: Scan) -> list[JsonObject]:
+    """Collect the physical items: their items, and how many pairs of pictures these share."""
+    group_of = {sample.name: sample.group for sample in scan.samples}
+    groups: dict[str, JsonObject] = {}
+    for sample in scan.samples:
+        empty: JsonObject = {"group": sample.group, "items": []}
+        empty |= dict.fromkeys(DUPLICATE_KINDS, 0)
+        group = groups.setdefault(sample.group, empty)
+        if sample.item not in group["items"]:
+            group["items"].append(sample.item)
+    for pair in scan.duplicates:
+        groups[group_of[pair.first]][pair.kind] += 1
+    return list(groups.values())
+
+
+def _by_item(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
+    for item, members in groupby(samples, key=lambda sample: sample.item):
+        yield item, list(members)
+
+
+def _item_facts(item: str, samples: Sequence[Sample]) -> JsonObject:
+    return _part_facts("item", item, samples)
+
+
+def _part_facts(kind: str, name: str, samples: Sequence[Sample]) -> JsonObject:
+    """Count a part's samples; sizes are [smallest, largest] in pixels, empty without samples."""
+    widths = [sample.width for sample in samples]
+    heights = [sample.height for sample in samples]
+    defective = sum(sample.label == "defective" for sample in samples)
+    return {
+        kind: name,
+        "samples": len(samples),
+        "good": len(samples) - defective,
+        "defective": defective,
+        "width": [min(widths), max(widths)] if widths else [],
+        "height": [min(heights), max(heights)] if heights else [],
+        "defect_pixels": sum(sample.defect_pixels for sample in samples),
+    }
+
+
+def _part_row(facts: JsonObject) -> tuple[Cell, ...]:
+    name, samples, good, defective, width, height, defect_pixels = facts.values()
+    return name, samples, good, defective, text_range(width), text_range(height), defect_pixels
+
+
+def _defect_range(samples: Iterable[Sample]) -> str:
+    pixels = [sample.defect_pixels for sample in samples if sample.defect_pixels]
+    if not pixels:
+        return "none"
+    return f"{min(pixels)} to {max(pixels)}, median {median(pixels):g}"
+
+
+def scan_json(scan: Scan) -> JsonObject:
+    """Put a scan into JSON."""
+    pixels = [sample.defect_pixels for sample in scan.samples if sample.defect_pixels]
+    whole = _item_facts("all", scan.samples)
+    items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
+    return {
+        "release": scan.release,
+        "counts": {
+            "items": len(items),
+            "samples": whole["samples"],
+            "good": whole["good"],
+            "defective": whole["defective"],
+            "left_out": len(scan.left_out),
+            "distinct": scan.distinct,
+            "groups": len(_groups(scan)),
+        },
+        "official": {"images": scan.official_images, "masks": scan.official_masks},
+        "width": whole["width"],
+        "height": whole["height"],
+        "defect_pixels": {"min": min(pixels), "median": median(pixels), "max": max(pixels)}
+        if pixels
+        else None,
+        "splits": _splits(scan),
+        "items": items,
+        "groups": _groups(scan),
+        "duplicates": [asdict(pair) for pair in scan.duplicates],
+        "samples": [sample_json(sample) for sample in scan.samples],
+        "left_out": dict(scan.left_out),
+        "findings": findings_json(scan.findings),
+    }
+
+
+def sample_json(sample: Sample) -> JsonObject:
+    """Put one sample into JSON."""
+    facts = asdict(sample)
+    names = {"sample": facts.pop("name"), "item": facts.pop("item"), "group": facts.pop("group")}
+    return {**names, "label": sample.label, **facts}
+
+
+SCAN_COLUMNS = (
+    "sample",
+    "item",
+    "group",
+    "label",
+    "width",
+    "height",
+    "defect_pixels",
+    "image",
+    "mask",
+    "image_sha256",
+    "mask_sha256",
+    "official_split",
+    "problem",
+)
+
+
+def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
+    """Put a scan into rows of CSV, header first; what was left out comes last, with its problem."""
+    yield SCAN_COLUMNS
+    for sample in scan.samples:
+        facts = {**sample_json(sample), "problem": ""}
+        facts["official_split"] = sample.official_split or ""
+        yield tuple(facts[column] for column in SCAN_COLUMNS)
+    for name, problem in scan.left_out.items():
+        folder, _, part = name.rpartition("/")
+        facts = {"sample": name, "item": part if _is_split(scan) else folder, "problem": problem}
+        yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
+
+
+def inspection_tables(inspection: Inspection) -> list[Table]:
+    """Make tables of an inspection: of the scan, and of what the fit asked for would make."""
+    return [*scan_tables(inspection.scan), *(fit_tables(inspection.fit) if inspection.fit else [])]
+
+
+def inspection_json(inspection: Inspection) -> JsonObject:
+    """Put an inspection into JSON."""
+    geometry = {"geometry": fit_json(inspection.fit)} if inspection.fit else {}
+    return scan_json(inspection.scan) | geometry

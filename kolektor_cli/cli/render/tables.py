@@ -1,0 +1,81 @@
+"""Tables, lines and JSON that several commands share; nothing is printed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from kolektor_cli.findings import Finding
+from kolektor_cli.raw.synthetic import SyntheticCounts
+from kolektor_cli.samples import LABELS
+from kolektor_cli.splits.split import SPLIT_NAMES, Counts, Leak
+
+Cell: TypeAlias = "str | int"
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to show; numbers are set flush right, `total` stands below a line."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    total: tuple[Cell, ...] | None = None
+
+
+def text_range(ends: Sequence[int]) -> str:
+    """Write a range from its ends; one number if they are the same."""
+    return "-".join(map(str, sorted(set(ends))))
+
+
+def few(names: Sequence[str]) -> str:
+    """Name a few, and count the others."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def leaks_line(leaks: Sequence[Leak]) -> str:
+    """Say in one line what is on both sides of a split."""
+    pairs = few([f"{leak.train} = {leak.test}" for leak in leaks])
+    return f"leaks   {len(leaks)} pictures are in train and in test: {pairs}"
+
+
+def leaks_json(leaks: Iterable[Leak]) -> list[JsonObject]:
+    """Put leaks into JSON."""
+    return [asdict(leak) for leak in leaks]
+
+
+def findings_json(findings: Iterable[Finding]) -> list[JsonObject]:
+    """Put findings into JSON."""
+    return [asdict(finding) for finding in findings]
+
+
+def counts_table(title: str, counts: Counts) -> Table:
+    """Make a table of good and defective per split; splits without samples are not shown."""
+    numbers = [[counts.get((split, label), 0) for label in LABELS] for split in SPLIT_NAMES]
+    rows = [(split, *row, sum(row)) for split, row in zip(SPLIT_NAMES, numbers, strict=True)]
+    sums = [sum(column) for column in zip(*numbers, strict=True)]
+    shown = tuple(row for row in rows if row[-1])
+    return Table(title, ("split", *LABELS, "total"), shown, ("total", *sums, sum(sums)))
+
+
+def counts_json(counts: Counts) -> JsonObject:
+    """Put numbers of good and defective per split into JSON."""
+    return {
+        split: {label: counts.get((split, label), 0) for label in LABELS} for split in SPLIT_NAMES
+    }
+
+
+def synthetic_table(title: str, counts: SyntheticCounts) -> Table:
+    """Make a table of what a synthetic dataset holds."""
+    columns = ("items", "samples", "good", "defective")
+    samples = counts.good + counts.defective
+    return Table(title, columns, ((counts.items, samples, counts.good, counts.defective),))
+
+
+def envelope(version: str, command: str, ok: bool, result: Mapping[str, Any]) -> JsonObject:
+    """Wrap a result as every command prints it."""
+    return {"kolektor": version, "command": command, "ok": ok, **result}

@@ -1,0 +1,63 @@
+"""The result of a verification as tables, lines and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kolektor_cli.cli.render.tables import (
+    JsonObject,
+    Table,
+    counts_json,
+    counts_table,
+    findings_json,
+)
+from kolektor_cli.core.verification import CategoryResult, Verification
+from kolektor_cli.findings import Check
+
+
+def result_tables(result: CategoryResult) -> list[Table]:
+    """Make tables of a category folder: its images, and a line a check."""
+    rows = tuple((check.name, _state(check), check.description) for check in result.checks)
+    return [
+        counts_table(result.category, result.counts),
+        Table("Checks", ("check", "result", "passes if"), rows),
+    ]
+
+
+def _state(check: Check) -> str:
+    if check.skipped:
+        return f"skipped: {check.skipped}"
+    return "ok" if check.ok else "FAILED"
+
+
+def result_lines(result: CategoryResult) -> Iterator[str]:
+    """Write what stands below the tables and findings of a category folder."""
+    if result.fingerprint:
+        yield f"fingerprint {result.fingerprint}"
+    failed = [check.name for check in result.checks if not check.ok]
+    yield f"{result.category}: " + (f"FAILED: {', '.join(failed)}" if failed else "ok")
+
+
+def verification_json(verification: Verification) -> JsonObject:
+    """Put the results of all category folders into JSON."""
+    return {"categories": [_result_json(result) for result in verification.categories]}
+
+
+def _result_json(result: CategoryResult) -> JsonObject:
+    """Put what was found in a category folder into JSON."""
+    return {
+        "category": result.category,
+        "ok": result.ok,
+        "counts": counts_json(result.counts),
+        "fingerprint": result.fingerprint,
+        "checks": [
+            {
+                "name": check.name,
+                "description": check.description,
+                "ok": check.ok,
+                "skipped": check.skipped,
+                "findings": findings_json(check.findings),
+            }
+            for check in result.checks
+        ],
+    }

@@ -1,0 +1,61 @@
+"""``kolektor split``: which sample goes where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kolektor_cli.cli.options import (
+    JobsOption,
+    QuietOption,
+    SkipBadOption,
+    SourceArgument,
+    takes_split_options,
+)
+from kolektor_cli.splits.split import SplitOptions
+
+
+@takes_split_options
+def split(
+    source: SourceArgument,
+    split: SplitOptions,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
+    ] = Path("-"),
+    skip_bad: SkipBadOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Assign every sample to train, val, test or unused; print CSV.
+
+    \b
+    Protocols (counts on KolektorSDD):
+      balanced  test all defective and as many good samples, train on the other
+                good ones; the same picture stays on one side: 295 / 52 + 52
+      vicos     the authors' folds, --fold 0|1|2; with --drop-leaks without what
+                they have on both sides: fold 0 tests 117 good and 18 defective
+      grouped   --folds K --fold I: whole physical items, of which there are 47
+      anomalib  the split of Anomalib's Kolektor data module: 277 / 70 + 52
+      official  KolektorSDD2's own folders train and test, of its train the good
+                ones, on KolektorSDD2: 2085 / 894 + 110
+
+    \b
+    Example:
+      kolektor split KolektorSDD.zip --seed 7 -o split.csv
+      kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
+    """
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.splitting import split as split_source
+    from kolektor_cli.core.splitting import write_split
+    from kolektor_cli.splits.files import split_rows
+
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        made = split_source(source, split, skip_bad=skip_bad, jobs=jobs, progress=progress)
+    console.deviations(made.scan, made.leaks)
+    if str(output) == "-":
+        console.csv(split_rows(made.split, made.scan.samples))
+    else:
+        write_split(made, output)

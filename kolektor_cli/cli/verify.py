@@ -1,0 +1,62 @@
+"""``kolektor verify``: whether trees are what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kolektor_cli.cli.options import ConsumerOption, JobsOption, JsonOption, QuietOption
+
+
+def verify(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of such.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
+    ] = None,
+    consumer: ConsumerOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
+    ] = False,
+    json: JsonOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Check an MVTec-AD-style dataset, whoever made it.
+
+    Exit code 1 if any check fails.
+
+    \b
+    Example:
+      kolektor verify data
+      kolektor verify data/metal --source KolektorSDD.zip --json
+      kolektor verify data --for patchcore
+    """
+    from kolektor_cli.cli.output import Console, exit_unless
+    from kolektor_cli.cli.render.verification import (
+        result_lines,
+        result_tables,
+        verification_json,
+    )
+    from kolektor_cli.core.verification import verify as verify_trees
+
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        found = verify_trees(
+            out, source=source, consumer=consumer, strict=strict, jobs=jobs, progress=progress
+        )
+    console.notes(found.source_findings)
+    if json:
+        console.json("verify", found.ok, verification_json(found))
+    else:
+        for result in found.categories:
+            console.tables(result_tables(result))
+            for check in result.checks:
+                console.findings(check.findings, check.name)
+            for line in result_lines(result):
+                console.line(line)
+    exit_unless(found.ok)

@@ -1,0 +1,1 @@
+"""Codes that train on a tree: their needs, the files they read beside it, and their commands."""

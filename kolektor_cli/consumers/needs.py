@@ -1,0 +1,156 @@
+"""Checks of a tree against a consumer's needs, and guides to training on the tree."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kolektor_cli.consumers.catalogue import CONSUMERS, Consumer, ConsumerName
+from kolektor_cli.errors import UsageError
+from kolektor_cli.findings import Finding
+from kolektor_cli.imaging.geometry import Size
+
+_FASTFLOW_CONFIGS = {256: "resnet18", 384: "deit", 448: "cait"}
+"""FastFlow's configs by the side of their images in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """How a consumer trains on a tree.
+
+    `files` are the names of the files that it reads beside the category folder. `commands` run in a
+    shell, in the folder of the consumer's code. `notes` are hints for the user.
+    """
+
+    consumer: ConsumerName
+    title: str
+    files: tuple[str, ...]
+    commands: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The tree that a consumer would get: a category folder in `out`, with its images.
+
+    `sizes` (width, height in pixels) and `colors` are those that occur in the images.
+    """
+
+    out: Path
+    category: str
+    sizes: Collection[Size]
+    colors: Collection[str]
+
+
+def defaults_for(name: ConsumerName | None, category: str, size: Size) -> tuple[str, Size]:
+    """Return the default category and size (width, height in pixels) for a consumer.
+
+    `category` and `size` stand in if the consumer has no default, or `name` is None.
+    """
+    if name is None:
+        return category, size
+    return CONSUMERS[name].category or category, CONSUMERS[name].size or size
+
+
+def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
+    """Yield an ``error`` for each need of a consumer that an offer does not meet."""
+    yield from _unmet_names(consumer, offer)
+    yield from _unmet_sizes(consumer, offer.sizes)
+    for color in sorted(set(offer.colors) - set(consumer.colors)):
+        message = f"{consumer.title} reads no {color} images; use --color {consumer.colors[0]}"
+        yield Finding("error", "color", "", message)
+
+
+def _unmet_names(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
+    out = offer.out.resolve()
+    if consumer.categories and offer.category not in consumer.categories:
+        message = (
+            f"{consumer.title} does not accept the category {offer.category}; "
+            f"use --category {consumer.category}"
+        )
+        yield Finding("error", "category", "", message)
+    if consumer.roots and out.name not in consumer.roots:
+        names = " or ".join(consumer.roots)
+        message = f"{consumer.title} needs the folder above the category to be called {names}"
+        yield Finding("error", "root", "", message)
+    for text in consumer.not_in_path:
+        if text in f"{out.as_posix()}/":
+            message = f"{consumer.title} fails with {text!r} in the path {out}"
+            yield Finding("error", "path", "", message)
+
+
+def _unmet_sizes(consumer: Consumer, sizes: Collection[Size]) -> Iterator[Finding]:
+    shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:3])
+    wrong = sorted(set(sizes) - consumer.sizes) if consumer.sizes else []
+    if wrong:
+        accepted = ", ".join(f"{width}x{height}" for width, height in sorted(consumer.sizes))
+        message = f"{consumer.title} needs images of {accepted}, not {shown}"
+        yield Finding("error", "size", "", message)
+    elif consumer.square and any(width != height for width, height in sizes):
+        message = f"{consumer.title} cuts off what is not square; the images are {shown}"
+        yield Finding("error", "size", "", message)
+    if consumer.one_size and len(set(sizes)) > 1:
+        message = f"{consumer.title} needs images of one size, and they are {shown} and more"
+        yield Finding("error", "size", "", message)
+
+
+def require_needs(name: ConsumerName | None, offer: Offer) -> None:
+    """Refuse an offer that a consumer cannot train on; accept all if `name` is None.
+
+    Raises
+    ------
+    UsageError
+        A need is not met; see `unmet_needs`.
+    """
+    if name is None:
+        return
+    for finding in unmet_needs(CONSUMERS[name], offer):
+        raise UsageError(f"--for {name}: {finding.message}")
+
+
+def guide_for(name: ConsumerName, offer: Offer, files: Iterable[str]) -> Guide:
+    """Return how a consumer trains on an offer; `files` lie beside the category folder."""
+    consumer = CONSUMERS[name]
+    sizes = sorted(set(offer.sizes))
+    values = _command_values(offer.out, offer.category)
+    if len(sizes) == 1:
+        values |= _size_values(sizes[0])
+    return Guide(
+        consumer=name,
+        title=consumer.title,
+        files=tuple(sorted(files)),
+        commands=tuple(command.format_map(values) for command in consumer.commands),
+        notes=(*consumer.notes, *_size_notes(sizes)),
+    )
+
+
+def _size_notes(sizes: Sequence[Size]) -> Iterator[str]:
+    if len(sizes) > 1:
+        (width, height), (last_width, last_height) = sizes[0], sizes[-1]
+        yield (
+            f"the images have {len(sizes)} sizes, {width}x{height} to {last_width}x{last_height}; "
+            "the code resizes each to its own input size"
+        )
+
+
+def _command_values(out: Path, category: str) -> dict[str, str]:
+    """Return values for the names in braces in `Consumer.commands`, quoted for a shell."""
+    root = out.resolve()
+    return {
+        "root": shlex.quote(str(root)),
+        "data_root": shlex.quote(f"DATA_ROOT = {json.dumps(str(root.parent))}"),
+        "category": shlex.quote(category),
+        "config": shlex.quote(str(out / f"{category}.yaml")),
+    }
+
+
+def _size_values(size: Size) -> dict[str, str]:
+    """Return the values that depend on the size (width, height in pixels) of all images."""
+    return {
+        "short": str(min(size)),
+        "long": str(max(size)),
+        "fastflow_config": _FASTFLOW_CONFIGS.get(size[0], "resnet18"),
+    }

@@ -1,0 +1,322 @@
+"""From a source to a tree, complete and in place, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from kolektor_cli.consumers.catalogue import CENTER_CROPS, CONSUMERS, ConsumerName
+from kolektor_cli.consumers.needs import Guide, Offer, defaults_for, guide_for, require_needs
+from kolektor_cli.consumers.sidefiles import side_files
+from kolektor_cli.core.inspection import require_usable
+from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
+from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.errors import UsageError
+from kolektor_cli.io.parallel import dask_cluster
+from kolektor_cli.io.source import Source, open_source
+from kolektor_cli.io.staging import clear_unfinished, staged
+from kolektor_cli.raw.layouts import recognise
+from kolektor_cli.raw.scan import Scan, scan_and_derive, scan_source
+from kolektor_cli.splits.split import DEFAULT_SPLIT, Counts, Leak, Split, SplitOptions, find_leaks
+from kolektor_cli.tree.defects import FitSummary, summarise_fit
+from kolektor_cli.tree.derive import DerivedView, derive_sample, make_folder
+from kolektor_cli.tree.fit import AskedSize, Fit, FitName, make_fit
+from kolektor_cli.tree.layout import Color, Names
+from kolektor_cli.tree.manifest import Manifest
+from kolektor_cli.tree.plan import Plan, make_plan
+from kolektor_cli.tree.target import choose_target, put_in_place, refuse_existing
+from kolektor_cli.tree.views import Views, count_images, view_samples
+from kolektor_cli.tree.write import write_tree
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertOptions:
+    """Everything that decides what is in a tree, and for whom.
+
+    Parameters
+    ----------
+    category
+        Name of the category folder; by default ``metal``, for KolektorSDD2 ``kolektorsdd2``.
+    consumer
+        A code that is to train on the tree: its needs are met or the conversion is refused.
+    fit, size
+        How images are brought to which size, (width, height) in pixels; by default stretched to
+        500 x 1240, for KolektorSDD2 to 230 x 630.
+    color
+        ``rgb`` for three equal channels, which every consumer reads, or ``gray`` for one.
+    names
+        ``index`` for 000.png, 001.png, ..., or ``source`` for kos01_Part5.png.
+    split
+        The protocol and its options, or a split file.
+    table
+        With the consumer ``anomalib``: list the images in a CSV file.
+    skip_bad
+        Leave out samples with errors instead of refusing the source.
+    """
+
+    category: str | None = None
+    consumer: ConsumerName | None = None
+    fit: FitName = "stretch"
+    size: AskedSize = None
+    color: Color = "rgb"
+    names: Names = "index"
+    split: SplitOptions = DEFAULT_SPLIT
+    table: bool = False
+    skip_bad: bool = False
+
+
+DEFAULT_OPTIONS = ConvertOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a conversion made, or would make.
+
+    `target` is the category folder, `beside` names the files that lie beside it, `counts` are of
+    output images. `summary` is there for a dry run, `manifest` for a real one.
+    """
+
+    target: Path
+    scan: Scan
+    plan: Plan
+    counts: Counts
+    leaks: tuple[Leak, ...]
+    beside: tuple[str, ...]
+    guide: Guide | None
+    summary: FitSummary | None = None
+    manifest: Manifest | None = None
+
+
+def convert(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: ConvertOptions = DEFAULT_OPTIONS,
+    *,
+    force: bool = False,
+    jobs: int | None = None,
+    dask: str | None = None,
+    progress: StepProgress = no_steps,
+) -> Conversion:
+    """Write the MVTec-AD-style tree of a source: complete, or not at all.
+
+    The tree is written to a hidden folder beside its place, the names and lengths of its files are
+    checked, and it takes its name by one rename. On any error or interruption nothing is left
+    behind, and a tree that was there before stays.
+
+    Parameters
+    ----------
+    source
+        A folder or a zip archive.
+    out
+        The folder that gets the category folder.
+    options
+        What is to be made; see `ConvertOptions`.
+    force
+        Replace the category folder if it exists.
+    jobs
+        Number of threads; by default one a processor.
+    dask
+        Address of the scheduler of a Dask cluster that is to write. All its workers must have
+        `source` and `out` at the same paths.
+    progress
+        Called with step, number done and total.
+
+    Raises
+    ------
+    SourceError, ImageError
+        The source cannot be read, holds no dataset that is known, has errors, or changes meanwhile.
+    UsageError
+        Options contradict each other, or ask for what cannot be made of the source.
+    SplitFileError
+        The split file cannot be read or does not fit the source.
+    OutputError
+        The category folder exists and `force` is not given, or something cannot be written.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> options = kolektor.ConvertOptions(size=(250, 620), split=kolektor.SplitOptions(seed=7))
+    >>> conversion = kolektor.convert("KolektorSDD", "small", options)
+    >>> len(conversion.manifest.files)
+    36
+    """
+    with open_source(Path(source)) as opened:
+        choices = _choose(opened, Path(out), options)
+        clear_unfinished(choices.target)
+        refuse_existing(choices.target, choices.beside, force=force)
+        with _writers(dask, jobs) as (executor, writers), staged(choices.target) as stage:
+            scan, made = _scan(opened, choices, None if executor else stage, jobs, progress)
+            planned = _plan(opened, scan, choices, jobs)
+            manifest = write_tree(
+                planned.plan,
+                opened,
+                stage,
+                made,
+                jobs=writers,
+                executor=executor,
+                progress=partial(progress, "convert"),
+            )
+            put_in_place(stage, choices.target, planned.beside, force=force)
+    return _result(choices, scan, planned, manifest=manifest)
+
+
+def plan_conversion(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: ConvertOptions = DEFAULT_OPTIONS,
+    *,
+    force: bool = False,
+    jobs: int | None = None,
+    progress: StepProgress = no_steps,
+) -> Conversion:
+    """Return what `convert` would make, and what the fit does to each defect; write nothing.
+
+    Parameters and errors are those of `convert`.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> planned = kolektor.plan_conversion("KolektorSDD", "planned")
+    >>> planned.plan.images[0].path, planned.summary.lost
+    ('train/good/000.png', ())
+    """
+    with open_source(Path(source)) as opened:
+        choices = _choose(opened, Path(out), options)
+        refuse_existing(choices.target, choices.beside, force=force)
+        scan, _ = _scan(opened, choices, None, jobs, progress)
+        planned = _plan(opened, scan, choices, jobs)
+        summary = summarise_fit(planned.views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
+    return _result(choices, scan, planned, summary=summary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """What the options and the release decide, before any sample is known."""
+
+    options: ConvertOptions
+    out: Path
+    category: str
+    target: Path
+    fit: Fit
+    protocol: str
+    beside: tuple[str, ...]
+
+
+def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
+    """Settle what the options leave open, and refuse what options alone make wrong."""
+    _require_known(options)
+    refuse_contradictions(options.split, fit=options.fit)
+    release = recognise(source)
+    check_split(options.split, release.protocol, fit=options.fit)
+    category, size = defaults_for(options.consumer, release.category, release.size)
+    category = category if options.category is None else options.category
+    fit = make_fit(options.fit, options.size, default=size, seed=options.split.seed or 0)
+    sizes = [fit.size] if fit.size else []
+    require_needs(options.consumer, Offer(out, category, sizes, [options.color]))
+    return _Choices(
+        options=options,
+        out=out,
+        category=category,
+        target=choose_target(source.path, out, category),
+        fit=fit,
+        protocol=release.protocol,
+        beside=tuple(side_files(options.consumer, out, category, (), table=options.table)),
+    )
+
+
+def _require_known(options: ConvertOptions) -> None:
+    """Refuse values that are none of an option's choices, as the command line does."""
+    choices: tuple[tuple[str, object, Collection[str]], ...] = (
+        ("color", options.color, get_args(Color)),
+        ("names", options.names, get_args(Names)),
+        ("for", options.consumer, CONSUMERS),
+    )
+    for name, value, known in choices:
+        if value is not None and value not in known:
+            raise UsageError(f"--{name} {value!r} is not one of {', '.join(known)}")
+
+
+@contextmanager
+def _writers(dask: str | None, jobs: int | None) -> Iterator[tuple[Executor | None, int | None]]:
+    """Provide the executor that writes and its number of workers; None for threads."""
+    if dask is None:
+        yield None, jobs
+        return
+    with dask_cluster(dask) as cluster:
+        yield cluster
+
+
+def _scan(
+    source: Source, choices: _Choices, stage: Path | None, jobs: int | None, progress: StepProgress
+) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
+    """Scan the source; where there is a stage, write the output files of each sample to it."""
+    told = partial(progress, "scan")
+    made: dict[str, tuple[DerivedView, ...]] = {}
+    if stage is None:
+        scan = scan_source(source, jobs=jobs, progress=told)
+    else:
+        derive = partial(derive_sample, make_folder(stage), choices.fit, choices.options.color)
+        scan, made = scan_and_derive(source, derive, jobs=jobs, progress=told)
+    require_usable(scan, skip_bad=choices.options.skip_bad)
+    return scan, made
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What goes where: the split, the views of each sample, the plan and the files beside it."""
+
+    split: Split
+    views: Views
+    plan: Plan
+    beside: dict[str, bytes]
+    guide: Guide | None
+
+
+def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _Planned:
+    options = choices.options
+    split = split_scan(scan, options.split, choices.protocol, fit=options.fit)
+    views = view_samples(choices.fit, source, scan.samples, jobs=jobs)
+    plan = make_plan(
+        scan, split, views, category=choices.category, color=options.color, names=options.names
+    )
+    paths = [image.path for image in plan.images]
+    beside = side_files(options.consumer, choices.out, choices.category, paths, table=options.table)
+    return _Planned(split, views, plan, beside, _guide(choices, plan, beside))
+
+
+def _guide(choices: _Choices, plan: Plan, beside: dict[str, bytes]) -> Guide | None:
+    """Return how the consumer trains on what is planned; refuse what it cannot train on."""
+    consumer = choices.options.consumer
+    if consumer is None:
+        return None
+    sizes = {image.view.geometry.size for image in plan.images}
+    offer = Offer(choices.out, plan.category, sizes, [plan.color])
+    require_needs(consumer, offer)
+    return guide_for(consumer, offer, beside)
+
+
+def _result(
+    choices: _Choices,
+    scan: Scan,
+    planned: _Planned,
+    *,
+    summary: FitSummary | None = None,
+    manifest: Manifest | None = None,
+) -> Conversion:
+    return Conversion(
+        target=choices.target,
+        scan=scan,
+        plan=planned.plan,
+        counts=count_images(planned.views, planned.split),
+        leaks=tuple(find_leaks(planned.split.assigned, scan.duplicates)),
+        beside=tuple(planned.beside),
+        guide=planned.guide,
+        summary=summary,
+        manifest=manifest,
+    )

@@ -1,0 +1,95 @@
+"""What a source holds, what is wrong with it, and what a fit would make of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kolektor_cli.consumers.catalogue import CENTER_CROPS
+from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.errors import SourceError
+from kolektor_cli.io.source import open_source
+from kolektor_cli.raw.layouts import recognise
+from kolektor_cli.raw.scan import Scan, scan_source
+from kolektor_cli.tree.defects import FitSummary, summarise_fit
+from kolektor_cli.tree.fit import AskedSize, FitName, make_fit
+from kolektor_cli.tree.views import view_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a source holds; `fit` is what the fit asked for would make of it, if one was."""
+
+    scan: Scan
+    fit: FitSummary | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return not self.scan.errors
+
+
+def inspect(
+    source: str | os.PathLike[str],
+    *,
+    fit: FitName | None = None,
+    size: AskedSize = None,
+    jobs: int | None = None,
+    progress: StepProgress = no_steps,
+) -> Inspection:
+    """Count what a source holds and find every deviation.
+
+    Parameters
+    ----------
+    source
+        A folder or a zip archive.
+    fit, size
+        With one of them given, follow the defects through this fit to output images of this size:
+        (width, height) in pixels or ``"source"``.
+    jobs
+        Number of threads; by default one a processor.
+    progress
+        Called with step, number done and total.
+
+    Raises
+    ------
+    SourceError
+        The source cannot be read, or holds no dataset that is known.
+    UsageError
+        The size cannot be made, or the fit does not take it.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> inspection = kolektor.inspect("KolektorSDD")
+    >>> inspection.ok, len(inspection.scan.samples)
+    (True, 32)
+    """
+    with open_source(Path(source)) as opened:
+        release = recognise(opened)
+        wanted = make_fit(fit or "stretch", size, default=release.size) if fit or size else None
+        scan = scan_source(opened, jobs=jobs, progress=partial(progress, "inspect"))
+        summary = None
+        if wanted is not None:
+            views = view_samples(wanted, opened, scan.samples, jobs=jobs)
+            summary = summarise_fit(views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
+    return Inspection(scan, summary)
+
+
+def require_usable(scan: Scan, *, skip_bad: bool) -> None:
+    """Refuse a scan with errors, or with `skip_bad` one that leaves no sample.
+
+    Raises
+    ------
+    SourceError
+        There are errors and `skip_bad` is not given; or no sample is usable.
+    """
+    if not scan.errors or (skip_bad and scan.samples):
+        return
+    first = scan.errors[0]
+    more = len(scan.errors) - 1
+    others = f" (and {more} more errors, see 'kolektor inspect')" if more else ""
+    advice = "fix the source" if skip_bad else "fix the source, or leave it out with --skip-bad"
+    raise SourceError(f"{first.path}: {first.message}{others}; {advice}")

@@ -1,0 +1,172 @@
+"""Which sample of a source goes to which split."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kolektor_cli.core.inspection import require_usable
+from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.io.source import open_source
+from kolektor_cli.io.staging import replace_file
+from kolektor_cli.raw.layouts import recognise
+from kolektor_cli.raw.scan import Scan, scan_source
+from kolektor_cli.splits.files import read_split, split_bytes
+from kolektor_cli.splits.protocols import (
+    PROTOCOLS,
+    check_request,
+    make_split,
+    protocol_options,
+)
+from kolektor_cli.splits.split import DEFAULT_SPLIT, Leak, Split, SplitOptions, find_leaks
+from kolektor_cli.tree.fit import FitName
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """A split of a source, the scan that it was made from, and what leaks from train to test."""
+
+    scan: Scan
+    split: Split
+    leaks: tuple[Leak, ...]
+
+
+def split(
+    source: str | os.PathLike[str],
+    options: SplitOptions = DEFAULT_SPLIT,
+    *,
+    skip_bad: bool = False,
+    jobs: int | None = None,
+    progress: StepProgress = no_steps,
+) -> Splitting:
+    """Assign every sample of a source to train, val, test or unused.
+
+    Parameters
+    ----------
+    source
+        A folder or a zip archive.
+    options
+        The protocol and its options; by default the protocol of the release, with its defaults.
+    skip_bad
+        Leave out samples with errors instead of refusing the source.
+    jobs
+        Number of threads; by default one a processor.
+    progress
+        Called with step, number done and total.
+
+    Raises
+    ------
+    SourceError
+        The source cannot be read, holds no dataset that is known, or has errors.
+    UsageError
+        The protocol does not take an option, needs another one, or cannot be made of the source.
+    SplitFileError
+        The split file cannot be read or does not fit the source.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> found = kolektor.split("KolektorSDD", kolektor.SplitOptions(seed=7))
+    >>> sum(name == "test" for name in found.split.assigned.values())
+    8
+    """
+    refuse_contradictions(options)
+    with open_source(Path(source)) as opened:
+        default = recognise(opened).protocol
+        check_split(options, default)
+        scan = scan_source(opened, jobs=jobs, progress=partial(progress, "scan"))
+    require_usable(scan, skip_bad=skip_bad)
+    made = split_scan(scan, options, default)
+    return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))
+
+
+def write_split(splitting: Splitting, path: Path) -> None:
+    """Write a split file, all or nothing; one that exists is replaced.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or another run is writing it.
+    """
+    replace_file(path, split_bytes(splitting.split, splitting.scan.samples))
+
+
+def split_scan(
+    scan: Scan, options: SplitOptions, default: str, *, fit: FitName | None = None
+) -> Split:
+    """Split what a scan found, by the protocol asked for, by `default`, or by a file.
+
+    Raises
+    ------
+    UsageError, SplitFileError
+        See `split`.
+    """
+    if options.file is not None:
+        data = _read_input(Path(options.file))
+        return read_split(data, scan.samples, str(options.file), fold=options.fold)
+    protocol, given = _request(options, default, fit)
+    return make_split(protocol, scan.samples, scan.duplicates, given)
+
+
+def check_split(options: SplitOptions, default: str, *, fit: FitName | None = None) -> None:
+    """Check, before any sample is known, that a split can be made.
+
+    Raises
+    ------
+    UsageError
+        The protocol does not take an option, needs another one, or refuses a value.
+    KolektorError
+        The split file does not exist.
+    """
+    if options.file is None:
+        check_request(*_request(options, default, fit))
+    elif str(options.file) != "-" and not Path(options.file).exists():
+        # Not opened yet: it may be a pipe, which can be read only once.
+        raise KolektorError(f"{options.file}: cannot be read: {os.strerror(errno.ENOENT)}")
+
+
+def _request(
+    options: SplitOptions, default: str, fit: FitName | None
+) -> tuple[str, dict[str, object]]:
+    """Return the protocol and the options that it is given."""
+    protocol, given = options.protocol or default, options.given()
+    if fit == "square" and protocol in PROTOCOLS and "seed" not in protocol_options(protocol):
+        # The seed is for the windows alone.
+        given.pop("seed", None)
+    return protocol, given
+
+
+def refuse_contradictions(options: SplitOptions, *, fit: FitName | None = None) -> None:
+    """Refuse options that a split file makes meaningless.
+
+    `fold` may choose one of its folds, and `seed` is for the windows of the fit ``square``, too.
+
+    Raises
+    ------
+    UsageError
+        There is a file and such an option.
+    """
+    if options.file is None:
+        return
+    meant = {"fold", "seed"} if fit == "square" else {"fold"}
+    given = [name for name in options.given() if name not in meant]
+    if options.protocol is not None:
+        given.append("protocol")
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise UsageError(f"{option} and --split exclude each other: the file is the split")
+
+
+def _read_input(path: Path) -> bytes:
+    """Read a file, or standard input for ``-``."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KolektorError(f"{path}: cannot be read: {reason(error)}") from error

@@ -1,0 +1,175 @@
+"""Whether trees are whole, correct, free of leaks, and what they are said to be."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kolektor_cli.checks.contract import CONTRACT_CHECKS
+from kolektor_cli.checks.leaks import leak_checks
+from kolektor_cli.checks.manifest import MANIFEST_CHECKS
+from kolektor_cli.checks.run import TreeCheck
+from kolektor_cli.checks.source import check_source
+from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.suitability import check_consumer
+from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.findings import Check, Finding
+from kolektor_cli.io.parallel import Progress
+from kolektor_cli.io.source import Source, open_source
+from kolektor_cli.raw.scan import Scan, scan_source
+from kolektor_cli.splits.split import Counts
+from kolektor_cli.tree.layout import split_and_label
+from kolektor_cli.tree.manifest import fingerprint
+from kolektor_cli.tree.read import Tree, find_categories, read_tree
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryResult:
+    """The checks of one category folder, and how many images it holds by split and label.
+
+    `fingerprint` is None where a file cannot be decoded.
+    """
+
+    category: str
+    counts: Counts
+    fingerprint: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check found an error."""
+        return all(check.ok for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The results of all category folders, and the findings of the source, if one was given."""
+
+    categories: tuple[CategoryResult, ...]
+    source_findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check of any category found an error."""
+        return all(result.ok for result in self.categories)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The opened source that trees are compared with, and what it holds."""
+
+    source: Source
+    scan: Scan
+
+
+def verify(
+    out: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | None = None,
+    consumer: ConsumerName | None = None,
+    strict: bool = False,
+    jobs: int | None = None,
+    progress: StepProgress = no_steps,
+) -> Verification:
+    """Check MVTec-AD-style trees, whoever made them.
+
+    Parameters
+    ----------
+    out
+        A category folder, or a folder of such.
+    source
+        The raw dataset: every file is derived from it again and compared.
+    consumer
+        A code that is to train on the tree: its needs are checked, too, and the files beside the
+        category folder that it reads.
+    strict
+        Near duplicates in train and test are errors, not only warnings.
+    jobs
+        Number of threads; by default one a processor.
+    progress
+        Called with step, number done and total.
+
+    Raises
+    ------
+    OutputError
+        `out` holds no category folder, or a file in it cannot be read.
+    SourceError
+        The source cannot be read, or holds no dataset that is known.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> verification = kolektor.verify("data", source="KolektorSDD")
+    >>> verification.ok, [result.category for result in verification.categories]
+    (True, ['metal'])
+    """
+    folders = find_categories(Path(out))
+    with _scanned(source, jobs, progress) as origin:
+        results = [
+            _verify_category(folder, origin, consumer, strict, jobs, progress) for folder in folders
+        ]
+        return Verification(tuple(results), origin.scan.findings if origin else ())
+
+
+@contextmanager
+def _scanned(
+    source: str | os.PathLike[str] | None, jobs: int | None, progress: StepProgress
+) -> Iterator[_Origin | None]:
+    """Open and scan the source, if there is one."""
+    if source is None:
+        yield None
+        return
+    with open_source(Path(source)) as opened:
+        yield _Origin(opened, scan_source(opened, jobs=jobs, progress=partial(progress, "scan")))
+
+
+def _verify_category(
+    folder: Path,
+    origin: _Origin | None,
+    consumer: ConsumerName | None,
+    strict: bool,
+    jobs: int | None,
+    progress: StepProgress,
+) -> CategoryResult:
+    tree = read_tree(folder, jobs, partial(progress, f"verify {folder.name}"))
+    checks = [*CONTRACT_CHECKS, *MANIFEST_CHECKS, *leak_checks(strict=strict, jobs=jobs)]
+    if consumer is not None:
+        checks.append(_consumer_check(consumer))
+    if origin is not None:
+        checks.append(_source_check(origin, jobs, partial(progress, f"derive {folder.name}")))
+    return CategoryResult(
+        category=folder.resolve().name,
+        counts=_count(tree),
+        fingerprint=_fingerprint(tree),
+        checks=tuple(check.run(tree) for check in checks),
+    )
+
+
+def _consumer_check(name: ConsumerName) -> TreeCheck:
+    title = CONSUMERS[name].title
+    return TreeCheck(
+        "consumer", f"{title} trains on it as it is", partial(check_consumer, name=name)
+    )
+
+
+def _source_check(origin: _Origin, jobs: int | None, progress: Progress) -> TreeCheck:
+    find = partial(
+        check_source, source=origin.source, scan=origin.scan, jobs=jobs, progress=progress
+    )
+    return TreeCheck("source", "files are what the source gives when derived again", find)
+
+
+def _count(tree: Tree) -> Counts:
+    places = map(split_and_label, tree.pngs)
+    return Counter(place for place in places if place is not None)
+
+
+def _fingerprint(tree: Tree) -> str | None:
+    if any(facts.problem for facts in tree.pngs.values()):
+        return None
+    return fingerprint((path, facts.pixels_sha256) for path, facts in tree.pngs.items())

@@ -1,0 +1,1 @@
+"""Pixels: geometry, decoding, encoding, resampling, windows and similarity."""

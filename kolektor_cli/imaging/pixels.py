@@ -1,0 +1,54 @@
+"""Pixel arrays: types, channels, gray values and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""Height x width for one channel, height x width x 3 for RGB."""
+
+
+def to_gray(pixels: Pixels) -> Pixels:
+    """Convert RGB to gray by the weights of ITU-R BT.601, as OpenCV does; gray stays as it is."""
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
+def to_rgb(pixels: Pixels) -> Pixels:
+    """Convert gray to RGB with three equal channels; RGB stays as it is."""
+    if pixels.ndim == 3:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+
+
+def gray_values(pixels: Pixels) -> tuple[int, ...]:
+    """Return the values that occur, in ascending order; fast where most are 0, as in masks."""
+    if not pixels.any():
+        return (0,)
+    marked = pixels[pixels > 0]
+    background = (0,) if marked.size < pixels.size else ()
+    return (*background, *np.flatnonzero(np.bincount(marked)).tolist())
+
+
+def pixels_sha256(pixels: Pixels) -> str:
+    """Return the SHA-256 of an image's values, row-major with channels interleaved, as hexadecimal.
+
+    Three equal channels count as one, so a gray image has one hash however it is stored.
+    """
+    return hashlib.sha256(np.ascontiguousarray(without_equal_channels(pixels)).data).hexdigest()
+
+
+def without_equal_channels(pixels: Pixels) -> Pixels:
+    """Reduce three equal channels to one; all other pixels stay as they are."""
+    if pixels.ndim == 2:
+        return pixels
+    first = cv2.extractChannel(pixels, 0)
+    if any(not np.array_equal(first, cv2.extractChannel(pixels, other)) for other in (1, 2)):
+        return pixels
+    return first.astype(np.uint8, copy=False)

@@ -1,0 +1,1 @@
+"""Files and processors: sources, atomic output and parallel work."""

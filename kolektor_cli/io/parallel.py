@@ -1,0 +1,116 @@
+"""Parallel work in threads or on a Dask cluster, with results in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from typing import TypeAlias, TypeVar
+
+from kolektor_cli.errors import KolektorError, LimitError, UsageError
+
+_PATIENCE = 10
+"""Seconds to wait for a scheduler's answer."""
+
+Item = TypeVar("Item")
+
+Result = TypeVar("Result")
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of finished items and the total number."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Do nothing."""
+
+
+def default_jobs() -> int:
+    """Return the number of processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    executor: Executor | None = None,
+) -> list[Result]:
+    """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+
+    Threads suffice, because decoding, hashing, deflating and writing release the interpreter's
+    lock. On errors, raises the first in the order of the items, after it has dropped waiting work
+    and waited for running work, so that the caller can remove its files.
+
+    An `executor` replaces the threads, with work for `jobs` of them, and stays open. If it runs in
+    other processes, function, items and results are pickled.
+
+    Raises
+    ------
+    LimitError
+        A thread cannot be started.
+    """
+    jobs = jobs or default_jobs()
+    results: list[Result] = []
+    pending: deque[Future[Result]] = deque()
+    with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
+        try:
+            for item in items:
+                pending.append(_submit(pool, function, item))
+                # A queue of a few items for each thread keeps all threads busy.
+                if len(pending) >= 4 * jobs:
+                    results.append(pending.popleft().result())
+                    progress(len(results), len(items))
+            while pending:
+                results.append(pending.popleft().result())
+                progress(len(results), len(items))
+        finally:
+            wait([future for future in pending if not future.cancel()])
+    return results
+
+
+def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+    try:
+        return executor.submit(function, item)
+    except RuntimeError as error:
+        raise LimitError(f"a thread cannot be started: {error}; use fewer --jobs") from error
+
+
+@contextmanager
+def dask_cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """Connect to the cluster of a scheduler's address; yield its executor and number of threads.
+
+    The cluster repeats the work of a lost worker on another one.
+
+    Raises
+    ------
+    UsageError
+        Dask is not installed.
+    KolektorError
+        No cluster answers at the address, it has no worker, or it lost work for good.
+    """
+    try:
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        message = "--dask needs Dask; install it with: pip install 'kolektor-cli[dask]'"
+        raise UsageError(message) from error
+    try:
+        client = Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        message = f"{address}: no Dask scheduler answers: {error}"
+        raise KolektorError(message) from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise KolektorError(f"{address}: the Dask cluster has no worker; start one")
+        try:
+            with client.get_executor() as executor:
+                yield executor, threads
+        except (KilledWorker, CancelledError) as error:
+            message = f"{address}: the Dask cluster lost work: {error!r}"
+            raise KolektorError(message) from error

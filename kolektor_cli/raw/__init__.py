@@ -1,0 +1,1 @@
+"""Raw datasets: official releases, layouts of files, samples, duplicates, synthetic datasets."""

@@ -1,0 +1,92 @@
+"""Samples that are the same picture, and findings where their labels or masks differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from itertools import combinations
+
+from kolektor_cli.findings import Finding
+from kolektor_cli.imaging.codec import decode_image
+from kolektor_cli.imaging.pixels import pixels_sha256
+from kolektor_cli.io.source import Source
+from kolektor_cli.raw.releases import Release
+from kolektor_cli.samples import Duplicate, DuplicateKind, Sample, connected
+
+Pair = tuple[Sample, Sample, Duplicate]
+
+
+def find_duplicates(
+    source: Source, seen: Mapping[int, Sample], similar: Iterable[tuple[int, int]]
+) -> list[Pair]:
+    """Return all pairs of samples that are the same picture, in natural order.
+
+    `seen` maps numbers to samples; pairs of `similar` with other numbers are ignored.
+    """
+    indices = {(i, j) for i, j in similar if i in seen and j in seen}
+    same_file = defaultdict(list)
+    for index, sample in seen.items():
+        same_file[sample.image_sha256].append(index)
+    # Equal files are paired by hash: an image without detail correlates with nothing.
+    indices |= {pair for same in same_file.values() for pair in combinations(same, 2)}
+    pixels = cache(partial(_pixels_sha256, source))
+    pairs = []
+    for i, j in sorted(indices):
+        first, second = seen[i], seen[j]
+        pair = Duplicate(first.name, second.name, _kind(first, second, pixels))
+        pairs.append((first, second, pair))
+    return pairs
+
+
+def _kind(first: Sample, second: Sample, pixels: Callable[[str], str]) -> DuplicateKind:
+    if first.image_sha256 == second.image_sha256:
+        return "file"
+    if (first.width, first.height) != (second.width, second.height):
+        return "near"
+    return "pixels" if pixels(first.image) == pixels(second.image) else "near"
+
+
+def _pixels_sha256(source: Source, name: str) -> str:
+    return pixels_sha256(decode_image(source.read(name), name))
+
+
+def find_contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:
+    """Return an error, by name, for each sample that is the same picture as one of another label.
+
+    Near duplicates count only if the release has `knows_near`.
+    """
+    found = {}
+    for first, second, pair in pairs:
+        if first.label != second.label and (pair.kind != "near" or release.knows_near):
+            for sample, other in ((first, second), (second, first)):
+                message = f"is {sample.label}; the same picture {other.image} is {other.label}"
+                found[sample.name] = Finding("error", "duplicate-label", sample.image, message)
+    return found
+
+
+def find_doubts(pairs: Iterable[Pair], told: Collection[str]) -> Iterator[Finding]:
+    """Yield a warning for each pair of different labels, unless one sample is in `told`."""
+    for first, second, _ in pairs:
+        if first.label != second.label and not {first.name, second.name} & set(told):
+            message = f"is {first.label}; {second.image} looks the same and is {second.label}"
+            yield Finding("warning", "duplicate-label", first.image, message)
+
+
+def find_differing_masks(pairs: Iterable[Pair]) -> Iterator[Finding]:
+    """Yield a warning for each pair of images with equal pixels whose masks differ."""
+    for first, second, pair in pairs:
+        same_label = first.label == second.label
+        if pair.kind != "near" and same_label and first.mask_sha256 != second.mask_sha256:
+            message = f"and {second.mask} are masks of the same picture, and differ"
+            yield Finding("warning", "duplicate-mask", first.mask, message)
+
+
+def with_groups(samples: Sequence[Sample], pairs: Iterable[Pair]) -> tuple[Sample, ...]:
+    """Return samples with their group: the first of the items that shared pictures link."""
+    items = dict.fromkeys(sample.item for sample in samples)
+    kept = {sample.name for sample in samples}
+    links = [(a.item, b.item) for a, b, _ in pairs if {a.name, b.name} <= kept]
+    groups = connected(items, links)
+    return tuple(replace(sample, group=groups[sample.item]) for sample in samples)

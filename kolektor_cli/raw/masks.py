@@ -1,0 +1,145 @@
+"""Reading of mask files, and findings about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+
+from kolektor_cli.findings import Finding
+from kolektor_cli.imaging.codec import decode_gray
+from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.imaging.pixels import Pixels, gray_values
+from kolektor_cli.io.source import Source
+
+MAX_MASK_VALUES = 4
+"""The most gray values of a mask. The real masks have two, and one file has three; a photograph, or
+a mask saved as JPEG, has dozens."""
+
+LARGE_DEFECT_SHARE = 0.5
+"""The share of an image above which a defect is reported. KolektorSDD's largest defect covers 1 %,
+so a mask that marks more than this is inverted there (`Release.largest_defect`). KolektorSDD2's
+largest defect was not measured."""
+
+_START = 2048
+"""Bytes at the start of a file that may be more than pixels; KolektorSDD's masks have 1078."""
+
+_MOST_BLANK = 256
+"""The most distinct empty masks to remember. KolektorSDD has 43, one for each image size."""
+
+_Blank: TypeAlias = tuple[bytes, int]
+"""The first `_START` bytes of a file and its length; all other bytes are zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFacts:
+    """Facts about one mask.
+
+    `pixels` is height x width uint8, or None if nothing is marked. `boxes` is True if something is
+    marked, and all of it is filled boxes with sides along the axes.
+    """
+
+    pixels: Pixels | None
+    sha256: str
+    width: int
+    height: int
+    defect_pixels: int
+    values: tuple[int, ...]
+    boxes: bool
+
+    @property
+    def share(self) -> float:
+        """The marked share of the image, from 0 to 1."""
+        return self.defect_pixels / (self.width * self.height)
+
+
+class MaskReader:
+    """Reads the masks of a source, in any number of threads at once.
+
+    Equal empty masks are decoded once: 304 of KolektorSDD's 347 empty masks repeat an earlier file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[_Blank, MaskFacts] = {}
+
+    def read(self, name: str) -> MaskFacts:
+        """Return the facts about a mask.
+
+        Raises
+        ------
+        SourceError, ImageError
+            The mask cannot be read or decoded.
+        """
+        data = self._source.read(name)
+        blank = _blank(data)
+        known = self._known.get(blank) if blank else None
+        if known:
+            return known
+        facts = _look(data, name)
+        if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
+            self._known[blank] = facts
+        return facts
+
+
+def _blank(data: bytes) -> _Blank | None:
+    """Return the key of a file that holds only zeros after its start, or None for others."""
+    rest = np.frombuffer(data, np.uint8)[_START:]
+    return None if rest.any() else (data[:_START], len(data))
+
+
+def _look(data: bytes, name: str) -> MaskFacts:
+    pixels = decode_gray(data, name)
+    height, width = pixels.shape
+    defect_pixels = cv2.countNonZero(pixels)
+    return MaskFacts(
+        pixels=pixels if defect_pixels else None,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=width,
+        height=height,
+        defect_pixels=defect_pixels,
+        values=gray_values(pixels),
+        boxes=defect_pixels > 0 and _is_boxes(pixels),
+    )
+
+
+def _is_boxes(mask: Pixels) -> bool:
+    """Return whether every connected part of a mask that is not empty fills the box around it."""
+    # Labelling the components of the whole mask would take much longer.
+    left, top, width, height = cv2.boundingRect(mask)
+    marked = mask[top : top + height, left : left + width]
+    parts = cv2.connectedComponentsWithStats(marked)[2][1:]
+    boxes = parts[:, cv2.CC_STAT_WIDTH] * parts[:, cv2.CC_STAT_HEIGHT]
+    return bool(np.array_equal(boxes, parts[:, cv2.CC_STAT_AREA]))
+
+
+def mask_findings(
+    name: str, facts: MaskFacts, image_size: Size, largest: float
+) -> Iterator[Finding]:
+    """Yield what is wrong with the mask of an image of `image_size`, (width, height) in pixels.
+
+    `largest` is the share of an image above which a mask is an error.
+    """
+    if (facts.width, facts.height) != image_size:
+        message = (
+            f"is {facts.width}x{facts.height} pixels, its image "
+            f"{image_size[0]}x{image_size[1]}: not the mask of this image"
+        )
+        yield Finding("error", "size-mismatch", name, message)
+    if len(facts.values) > MAX_MASK_VALUES:
+        message = f"has {len(facts.values)} gray values: a picture or a lossy copy, not a mask"
+        yield Finding("error", "not-a-mask", name, message)
+    elif facts.share > largest:
+        message = f"marks {facts.share:.0%} of the image: inverted, or not a mask"
+        yield Finding("error", "not-a-mask", name, message)
+    elif facts.share > LARGE_DEFECT_SHARE:
+        message = f"marks {facts.share:.0%} of the image: look whether it is inverted"
+        yield Finding("warning", "large-defect", name, message)
+    elif not set(facts.values) <= {0, 255}:
+        values = ", ".join(map(str, facts.values))
+        message = f"has the gray values {values}; every non-zero pixel counts as defect"
+        yield Finding("info", "mask-values", name, message)

@@ -1,0 +1,109 @@
+"""Reading of one candidate, which gives a sample, or findings that say why it is none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from kolektor_cli.errors import ImageError, SourceError
+from kolektor_cli.findings import Finding
+from kolektor_cli.imaging import similarity
+from kolektor_cli.imaging.codec import decode_image
+from kolektor_cli.imaging.pixels import Pixels, to_gray
+from kolektor_cli.imaging.similarity import Thumbnail
+from kolektor_cli.io.source import Source
+from kolektor_cli.raw.masks import MaskReader, mask_findings
+from kolektor_cli.raw.pairing import Candidate, pairing_problem
+from kolektor_cli.raw.releases import Release
+from kolektor_cli.samples import Sample
+
+Derived = TypeVar("Derived")
+
+Derive: TypeAlias = Callable[[Sample, Pixels, Pixels | None], Derived]
+"""A function of a sample, its image (height x width, or height x width x 3, uint8) and its mask
+(height x width uint8, or None for a good sample); several threads call it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined(Generic[Derived]):
+    """The result of one candidate: a sample, or findings that say why it is none.
+
+    `boxes` comes from the mask's `MaskFacts`. `derived` is what the caller's function returned.
+    """
+
+    name: str
+    sample: Sample | None
+    findings: tuple[Finding, ...] = ()
+    thumbnail: Thumbnail | None = None
+    boxes: bool = False
+    derived: Derived | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageFacts:
+    pixels: Pixels
+    sha256: str
+    width: int
+    height: int
+    thumbnail: Thumbnail
+
+
+def examine(
+    source: Source,
+    masks: MaskReader,
+    release: Release,
+    candidates: Mapping[str, Candidate],
+    derive: Derive[Derived],
+    name: str,
+) -> Examined[Derived]:
+    """Make a sample of a candidate and call `derive` with it, or report why it is none."""
+    files = candidates[name]
+    problem = pairing_problem(name, files, release)
+    if problem:
+        return Examined(name, None, (problem,))
+    [image], [mask] = files.images, files.masks
+    findings = []
+    try:
+        seen = _read_image(source, image)
+    except (SourceError, ImageError) as error:
+        findings.append(_unreadable(image, error))
+    try:
+        facts = masks.read(mask)
+    except (SourceError, ImageError) as error:
+        findings.append(_unreadable(mask, error))
+    if findings:
+        return Examined(name, None, tuple(findings))
+    size = (seen.width, seen.height)
+    findings = list(mask_findings(mask, facts, size, release.largest_defect))
+    if any(finding.severity == "error" for finding in findings):
+        return Examined(name, None, tuple(findings))
+    sample = Sample(
+        name=name,
+        item=files.item,
+        group=files.item,
+        image=image,
+        mask=mask,
+        width=seen.width,
+        height=seen.height,
+        defect_pixels=facts.defect_pixels,
+        image_sha256=seen.sha256,
+        mask_sha256=facts.sha256,
+        official_split=files.official_split,
+    )
+    derived = derive(sample, seen.pixels, facts.pixels)
+    return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes, derived)
+
+
+def _read_image(source: Source, name: str) -> _ImageFacts:
+    data = source.read(name)
+    pixels = decode_image(data, name)
+    height, width = pixels.shape[:2]
+    thumbnail = similarity.thumbnail(to_gray(pixels))
+    return _ImageFacts(pixels, hashlib.sha256(data).hexdigest(), width, height, thumbnail)
+
+
+def _unreadable(name: str, error: Exception) -> Finding:
+    message = str(error).removeprefix(f"{name}: ")
+    return Finding("error", "unreadable", name, message)

@@ -1,0 +1,218 @@
+"""The scan of a source: its samples, the duplicates among them, and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from kolektor_cli.findings import Finding, Severity
+from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, similar_pairs
+from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.io.source import Source
+from kolektor_cli.raw.duplicates import (
+    find_contradictions,
+    find_differing_masks,
+    find_doubts,
+    find_duplicates,
+    with_groups,
+)
+from kolektor_cli.raw.layouts import find_candidates
+from kolektor_cli.raw.masks import MaskReader
+from kolektor_cli.raw.official import deviations
+from kolektor_cli.raw.reading import Derive, Derived, Examined, examine
+from kolektor_cli.raw.releases import Release, kolektorsdd_boxes
+from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a source holds.
+
+    Attributes
+    ----------
+    release
+        Name of the release, or ``unknown``.
+    samples
+        The usable samples, in natural order of their names.
+    left_out
+        Names of candidates that are no usable sample, with the code of the finding that says why.
+    findings
+        Findings, sorted by severity and path.
+    duplicates
+        All pairs of samples that are the same picture.
+    distinct
+        Number of distinct pictures.
+    official_images, official_masks
+        Numbers of files that are, byte for byte, those of the release; None if these are not known.
+    """
+
+    release: str
+    samples: tuple[Sample, ...]
+    left_out: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    duplicates: tuple[Duplicate, ...]
+    distinct: int
+    official_images: int | None
+    official_masks: int | None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that prevent a conversion."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def scan_source(
+    source: Source, *, jobs: int | None = None, progress: Progress = no_progress
+) -> Scan:
+    """Return the samples of a source, the duplicates among them, and findings.
+
+    Every file is read, hashed and decoded. `jobs` defaults to the number of processors.
+
+    Raises
+    ------
+    SourceError
+        The source holds no sample in a known layout, or samples in two layouts, or an item in two
+        places.
+    """
+    return scan_and_derive(source, _derive_nothing, jobs=jobs, progress=progress)[0]
+
+
+def _derive_nothing(_sample: Sample, _image: Pixels, _mask: Pixels | None) -> None:
+    """Return nothing."""
+
+
+def scan_and_derive(
+    source: Source,
+    derive: Derive[Derived],
+    *,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+) -> tuple[Scan, dict[str, Derived]]:
+    """Return the scan of a source, and what `derive` returns for each sample, by name.
+
+    Each file is decoded once for both. Several threads call `derive` at once, before duplicates are
+    known: a sample may be left out later, and its group is still its item.
+    """
+    seen, derived = _examine_all(source, derive, jobs, progress)
+    release = seen.release
+    repeats = _repeated_parts(seen.samples.values(), release)
+    rows = {row: sample for row, sample in seen.samples.items() if sample.name not in repeats}
+    pairs = find_duplicates(source, rows, seen.similar)
+    contradictions = find_contradictions(pairs, release)
+    findings = [*seen.findings, *repeats.values(), *contradictions.values()]
+    findings += [*find_doubts(pairs, contradictions), *find_differing_masks(pairs)]
+    bad = {name: finding.code for name, finding in (repeats | contradictions).items()}
+
+    samples = with_groups([s for s in rows.values() if s.name not in contradictions], pairs)
+    duplicates = [pair for a, b, pair in pairs if not {a.name, b.name} & contradictions.keys()]
+    pictures = connected((s.name for s in samples), ((d.first, d.second) for d in duplicates))
+    known = release.samples
+    knows_masks = known and release.knows_masks
+    scan = Scan(
+        release=release.name if seen.has_official_names else "unknown",
+        samples=samples,
+        left_out={**seen.left_out, **bad},
+        findings=tuple(sorted(findings, key=_finding_key)),
+        duplicates=tuple(duplicates),
+        distinct=len(set(pictures.values())),
+        official_images=sum(map(release.has_image, samples)) if known else None,
+        official_masks=sum(map(release.has_mask, samples)) if knows_masks else None,
+    )
+    return scan, derived
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the files of a source hold: samples by number, and pairs of numbers that look alike."""
+
+    release: Release
+    has_official_names: bool
+    samples: Mapping[int, Sample]
+    similar: Sequence[tuple[int, int]]
+    left_out: Mapping[str, str]
+    findings: Sequence[Finding]
+
+
+def _examine_all(
+    source: Source, derive: Derive[Derived], jobs: int | None, progress: Progress
+) -> tuple[_Seen, dict[str, Derived]]:
+    """Pair the files of a source and examine each pair."""
+    release, candidates, findings = find_candidates(source)
+    ordered = sorted(candidates, key=natural_key)
+    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive)
+    examined, similar = _with_similar(examine_one, ordered, jobs, progress)
+    release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
+    findings += [finding for result in examined for finding in result.findings]
+    samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
+    findings += deviations(release, list(samples.values()), candidates)
+    seen = _Seen(
+        release=release,
+        has_official_names=bool(release.names & candidates.keys()),
+        samples=samples,
+        similar=similar,
+        left_out={r.name: r.findings[0].code for r in examined if not r.sample},
+        findings=findings,
+    )
+    return seen, {r.name: r.derived for r in examined if r.derived is not None}
+
+
+def _with_similar(
+    examine_one: Callable[[str], Examined[Derived]],
+    names: Sequence[str],
+    jobs: int | None,
+    progress: Progress,
+) -> tuple[list[Examined[Derived]], list[tuple[int, int]]]:
+    """Return the examined candidates, and the pairs of their numbers that look alike.
+
+    The thumbnails are the rows of one array, zeros if there is none: thousands of small arrays
+    between the buffers of images would keep that memory from being used again.
+    """
+    thumbnails = np.zeros((len(names), THUMBNAIL_LENGTH), np.int8)
+
+    def examine_at(index: int) -> Examined[Derived]:
+        result = examine_one(names[index])
+        if result.thumbnail is not None:
+            thumbnails[index] = result.thumbnail
+        return replace(result, thumbnail=None)
+
+    examined = parallel_map(examine_at, range(len(names)), jobs, progress)
+    return examined, similar_pairs(thumbnails, partial(parallel_map, jobs=jobs))
+
+
+def _is_of_boxes(release: Release, examined: Iterable[Examined[Derived]]) -> bool:
+    """Return whether the samples are those of KolektorSDD-boxes: whether most masks are boxes.
+
+    Not all need to be, since two overlapping boxes are no box. None of KolektorSDD's 52 masks is.
+    """
+    boxes = [r.boxes for r in examined if r.sample and r.sample.defect_pixels]
+    return not release.splits and 2 * sum(boxes) > len(boxes)
+
+
+def _finding_key(finding: Finding) -> tuple[object, ...]:
+    severities: tuple[Severity, ...] = ("error", "warning", "info")
+    return (severities.index(finding.severity), natural_key(finding.path), finding.code)
+
+
+def _repeated_parts(samples: Iterable[Sample], release: Release) -> dict[str, Finding]:
+    """Return a finding for each sample that is not official and repeats an official one beside it.
+
+    These samples are left out: else one sample would count twice.
+    """
+    samples = list(samples)
+    official = {(_folder(s), s.image_sha256): s for s in samples if s.name in release.names}
+    repeats = {}
+    for sample in samples:
+        original = official.get((_folder(sample), sample.image_sha256))
+        if original and sample.name not in release.names:
+            same = "" if sample.mask_sha256 == original.mask_sha256 else ", with another mask"
+            message = f"repeats {original.image}, byte for byte{same}; left out"
+            repeats[sample.name] = Finding("warning", "repeated-part", sample.image, message)
+    return repeats
+
+
+def _folder(sample: Sample) -> str:
+    return sample.name.rpartition("/")[0]

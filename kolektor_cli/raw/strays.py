@@ -1,0 +1,105 @@
+"""Names of files: images by their suffix, and files that are no part of a dataset."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+from kolektor_cli.findings import Finding
+from kolektor_cli.io.source import Source
+
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+
+_DROPPINGS = {
+    *(".ds_store", ".localized", "icon\r", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db"),
+    *("desktop.ini", ".directory"),
+}
+
+_DROPPED_FOLDERS = {
+    *("__macosx", ".spotlight-v100", ".trashes", ".fseventsd", ".appledouble", "@eadir"),
+    *("$recycle.bin", "system volume information"),
+}
+
+_MANY = 10
+"""The most stray files of a folder that are reported one by one; more are one finding."""
+
+Folders: TypeAlias = dict[str, list[str]]
+"""Names of files by the folder in which they lie."""
+
+
+def not_files(source: Source) -> Iterator[Finding]:
+    """Yield findings about files that a source does not read, and folders named like images."""
+    for unread in source.unread:
+        if unread.harmless:
+            yield Finding("info", "not-read", unread.name, f"{unread.why}; not read again")
+        else:
+            yield Finding("error", "not-read", unread.name, unread.why)
+    for folder in source.folders:
+        if stem_and_suffix(folder)[1]:
+            message = "is a folder, though its name is an image's"
+            yield Finding("warning", "not-a-file", folder, message)
+
+
+def without_droppings(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
+    """Return the names without files that operating systems add, and findings about these."""
+    kept: list[str] = []
+    dropped: Folders = defaultdict(list)
+    for name in names:
+        folder = _dropped_folder(name)
+        if folder is None:
+            kept.append(name)
+        else:
+            dropped[folder].append(name)
+    message = "added by an operating system, and not part of the dataset"
+    return kept, list(stray_findings("info", dropped, message))
+
+
+def _dropped_folder(name: str) -> str | None:
+    """Return the folder under which a file of an operating system is reported, else None."""
+    path = PurePosixPath(name)
+    for depth, part in enumerate(path.parts[:-1], 1):
+        if part.casefold() in _DROPPED_FOLDERS:
+            return "/".join(path.parts[:depth])
+    if (
+        path.name.casefold() in _DROPPINGS
+        or path.name.startswith("._")
+        # Windows' mark of a downloaded file, as other systems show it.
+        or path.name.endswith(":Zone.Identifier")
+    ):
+        return name.rpartition("/")[0]
+    return None
+
+
+def stray_findings(
+    severity: Literal["warning", "info"], folders: Folders, message: str
+) -> Iterator[Finding]:
+    """Yield a finding for each file, or one for a folder of more than `_MANY` files."""
+    for folder, names in folders.items():
+        if len(names) > _MANY:
+            text = f"{len(names)} files in it, such as {names[0]}, were {message}"
+            yield Finding(severity, "stray-file", folder, text)
+        else:
+            for name in names:
+                yield Finding(severity, "stray-file", name, f"was {message}")
+
+
+def by_folder(names: Iterable[str]) -> Folders:
+    """Group files by folder; those at the top of the source are in the folder named ``""``."""
+    folders: Folders = defaultdict(list)
+    for name in names:
+        folders[name.rpartition("/")[0]].append(name)
+    return folders
+
+
+def last_part(path: str) -> str:
+    """Return the last part of a path, its file or folder name."""
+    return path.rpartition("/")[2]
+
+
+def stem_and_suffix(name: str) -> tuple[str, str]:
+    """Return stem and suffix, in lower case, of an image's name; for others the name and ``""``."""
+    path = PurePosixPath(name)
+    suffix = path.suffix.casefold()
+    return (path.stem, suffix) if suffix in _IMAGE_SUFFIXES else (path.name, "")

@@ -1,0 +1,85 @@
+"""Samples, their labels, and pairs of samples that are the same picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Label: TypeAlias = Literal["good", "defective"]
+
+OfficialSplit: TypeAlias = Literal["train", "test"]
+
+DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
+
+DUPLICATE_KINDS: tuple[DuplicateKind, ...] = ("file", "pixels", "near")
+
+LABELS: tuple[Label, ...] = ("good", "defective")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image of the source with its mask.
+
+    `name` is ``item/part``. Where the release itself splits its images, each image is an item,
+    `name` is ``train/number`` or ``test/number``, and `official_split` is not None. `group` names
+    the physical item; items that share a picture are one physical item. `image` and `mask` are the
+    names of the two files in the source. Sizes are in pixels. `defect_pixels` counts the mask's
+    non-zero pixels. The hashes are SHA-256 of the two files' bytes, in hexadecimal.
+    """
+
+    name: str
+    item: str
+    group: str
+    image: str
+    mask: str
+    width: int
+    height: int
+    defect_pixels: int
+    image_sha256: str
+    mask_sha256: str
+    official_split: OfficialSplit | None = None
+
+    @property
+    def label(self) -> Label:
+        """``defective`` if the mask has a non-zero pixel, else ``good``."""
+        return "defective" if self.defect_pixels else "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Two samples that are the same picture; `first` comes before `second` in natural order.
+
+    `kind` is ``file`` for identical files, ``pixels`` for identical pixels in different files, and
+    ``near`` for a picture that was photographed or encoded again.
+    """
+
+    first: str
+    second: str
+    kind: DuplicateKind
+
+
+def natural_key(name: str) -> tuple[object, ...]:
+    """Return a sort key that puts ``Part10`` after ``Part9``; distinct names have distinct keys."""
+    parts = re.split(r"0*(\d+)", name, flags=re.ASCII)
+    # Without leading zeros, the longer number is the greater.
+    keys = tuple((len(p), p) if index % 2 else p for index, p in enumerate(parts))
+    return keys, name
+
+
+def connected(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Map each name to the first name, in the order of `names`, of its connected component."""
+    order = {name: place for place, name in enumerate(names)}
+    leader = {name: name for name in order}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for first, second in pairs:
+        earlier, later = sorted((find(first), find(second)), key=order.__getitem__)
+        leader[later] = earlier
+    return {name: find(name) for name in order}

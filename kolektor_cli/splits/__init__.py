@@ -1,0 +1,1 @@
+"""Splits: the protocols that make them, and the files that hold them."""

@@ -1,0 +1,127 @@
+"""Split files in CSV; `pickles` reads those of the datasets' authors."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
+
+from kolektor_cli.errors import SplitFileError
+from kolektor_cli.samples import Sample, natural_key
+from kolektor_cli.splits.pickles import PICKLE_START, split_by_pickle
+from kolektor_cli.splits.split import Split, SplitName
+
+COLUMNS = ("sample", "item", "group", "label", "split")
+"""Columns of a split file, in this order; reading needs only ``sample`` and ``split``."""
+
+
+def split_rows(split: Split, samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a split file: `COLUMNS`, then the samples in natural order."""
+    yield COLUMNS
+    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
+        split_name = split.assigned[sample.name]
+        yield sample.name, sample.item, sample.group, sample.label, split_name
+
+
+def split_bytes(split: Split, samples: Sequence[Sample]) -> bytes:
+    """Return a split file in UTF-8; characters that UTF-8 cannot encode are escaped."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(split_rows(split, samples))
+    return text.getvalue().encode(errors="backslashreplace")
+
+
+def read_split(
+    data: bytes, samples: Sequence[Sample], name: str, *, fold: int | None = None
+) -> Split:
+    """Return the split in a file: CSV, or a pickle of the authors, in which `fold` selects a fold.
+
+    `name` stands for the file in error messages. A CSV file must have exactly one row for each of
+    `samples` and no others. Columns and rows may be in any order; unknown columns are ignored.
+    `read_pickled_folds` and `read_pickled_numbers` describe the pickles: in KolektorSDD, the items
+    of the selected test list are tested and the good samples of all others train; in KolektorSDD2,
+    the numbers of the second list are tested and the good samples of the first train.
+
+    Raises
+    ------
+    SplitFileError
+        The file is not UTF-8 or lacks a column; a sample is unknown, repeated or missing; a split
+        name or a label is wrong; a defective sample is in train or val; `fold` is given for a CSV
+        file; or a pickle is damaged or of another release than the samples.
+    """
+    if data.startswith(PICKLE_START):
+        return split_by_pickle(data, samples, name, fold)
+    if fold is not None:
+        raise SplitFileError(f"{name}: has no folds: --fold is for the authors' .pyb files")
+    rows = _read_rows(data, name)
+    by_name = {sample.name: sample for sample in samples}
+    assigned: dict[str, SplitName] = {}
+    for line, row in rows:
+        sample, split = _check_row(row, by_name, f"{name}, line {line}")
+        if sample.name in assigned:
+            raise SplitFileError(f"{name}, line {line}: {sample.name} is repeated")
+        assigned[sample.name] = split
+    missing = [sample.name for sample in samples if sample.name not in assigned]
+    if missing:
+        raise SplitFileError(
+            f"{name}: does not say where {_some(missing)} of the source should go; "
+            "give each a line, with the split 'unused' if it is to be left out"
+        )
+    return Split("file", {}, assigned)
+
+
+def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:
+    """Return the rows of a split file, each with its line number."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SplitFileError(f"{name}: is not text in UTF-8: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = reader.fieldnames
+        if not columns:
+            raise SplitFileError(f"{name}: is empty; 'kolektor split' writes such a file")
+        absent = [column for column in ("sample", "split") if column not in columns]
+        if absent:
+            raise SplitFileError(
+                f"{name}, line 1: the header has no column {' and no column '.join(absent)}; "
+                f"it should be {','.join(COLUMNS)}"
+            )
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise SplitFileError(
+            f"{name}, line {reader.reader.line_num}: is not CSV: {error}"
+        ) from error
+
+
+def _check_row(
+    row: Mapping[str, str], by_name: Mapping[str, Sample], place: str
+) -> tuple[Sample, SplitName]:
+    """Return sample and split of a row."""
+    sample = by_name.get(row["sample"] or "")
+    if sample is None:
+        raise SplitFileError(f"{place}: the source has no usable sample {row['sample']!r}")
+    label = row.get("label")
+    if label and label != sample.label:
+        raise SplitFileError(f"{place}: {sample.name} is {sample.label}, not {label!r}")
+    split = _split_name(row["split"], place)
+    if sample.label == "defective" and split in ("train", "val"):
+        raise SplitFileError(
+            f"{place}: {sample.name} is defective and cannot go to {split}, which is of good "
+            "samples only; use 'test' or 'unused'"
+        )
+    return sample, split
+
+
+def _split_name(text: str | None, place: str) -> SplitName:
+    names: tuple[SplitName, ...] = get_args(SplitName)
+    for name in names:
+        if text == name:
+            return name
+    raise SplitFileError(f"{place}: {text!r} is not a split; it should be {', '.join(names)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name up to three samples, and count the others."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more samples"

@@ -1,0 +1,389 @@
+"""Split protocols, which assign samples to train, val, test or unused.
+
+A protocol is a function that takes samples and the pairs among them that are the same picture, with
+its own options by keyword, and returns a `Split`. The order of the samples does not matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
+from kolektor_cli.splits.split import Split, SplitName, TrainDefects, find_leaks, split_by_items
+
+VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
+    frozenset(f"kos{number}" for number in fold.split())
+    for fold in (
+        "02 08 09 10 15 19 21 25 27 28 30 37 38 41 43 46 47",
+        "01 03 04 06 11 17 22 24 29 31 32 36 39 40 42 44 48",
+        "05 07 12 13 14 16 18 20 23 26 33 34 35 45 49 50",
+    )
+)
+"""Test items of the authors' three folds, from their file ``KSDD_split_33_33.pyb``."""
+
+
+def make_split(
+    protocol: str,
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate],
+    options: Mapping[str, Any],
+) -> Split:
+    """Return the split of a protocol, by its name and its options.
+
+    Raises
+    ------
+    UsageError
+        See `check_request`; or the samples do not allow it.
+    """
+    check_request(protocol, options)
+    return PROTOCOLS[protocol](samples, duplicates, **options)
+
+
+def check_request(protocol: str, options: Mapping[str, Any]) -> None:
+    """Check, without any sample, that a protocol can be made with some options.
+
+    Raises
+    ------
+    UsageError
+        There is no such protocol; or it does not take an option, needs one that is missing, or
+        refuses a value.
+    """
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}")
+    known = protocol_options(protocol)
+    for name in options:
+        if name not in known:
+            takes = ", ".join(map(_option, known)) or "no option"
+            raise UsageError(f"the protocol {protocol} takes {takes}, not {_option(name)}")
+    for name, default in known.items():
+        if default is inspect.Parameter.empty and name not in options:
+            raise UsageError(f"the protocol {protocol} needs {_option(name)}")
+    _VALUE_CHECKS[protocol](**options)
+
+
+def protocol_options(protocol: str) -> dict[str, object]:
+    """Return the options of a protocol, each with its default or ``inspect.Parameter.empty``."""
+    parameters = inspect.signature(PROTOCOLS[protocol]).parameters
+    return {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def balanced(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),
+    *,
+    seed: int = 0,
+    test_good: int | None = None,
+    val: float = 0.0,
+) -> Split:
+    """Test every defective sample and as many good ones; train on the other good ones.
+
+    Good samples that are the same picture stay together; those whose picture is tested as
+    defective are unused. Pictures are taken in an order that depends only on `seed` and the names
+    (see `seeded_order`). The first ones are tested, `test_good` samples in all (by default as many
+    as are defective), without pictures that make this sum impossible. Of the n good samples left,
+    the first ``floor(val * n)`` are for validation. Where duplicates make these numbers impossible,
+    val gets the next smaller one, and so does test unless `test_good` is given.
+
+    On KolektorSDD: 295 train, 52 good and 52 defective test, and nothing leaks.
+
+    Raises
+    ------
+    UsageError
+        There is no defective sample, the numbers leave no good sample to test or to train on,
+        `test_good` is impossible without parting duplicates, or `val` is out of range.
+    """
+    _check_balanced(test_good=test_good, val=val)
+    defective = [sample.name for sample in samples if sample.label == "defective"]
+    if not defective:
+        raise UsageError("there is no defective sample, so there is nothing to test")
+    good = _good_pictures(samples, duplicates, seed)
+    count = sum(map(len, good))
+    wanted = len(defective) if test_good is None else test_good
+    if not 1 <= wanted < count:
+        raise UsageError(
+            f"{wanted} good samples to test out of {count} is not possible: at least 1 must be "
+            "tested and 1 left to train on; choose another number with --test-good"
+        )
+    tested, others = _take(good, wanted)
+    found = sum(map(len, tested))
+    if test_good is not None and found != test_good:
+        raise UsageError(
+            f"{test_good} good samples cannot be tested without parting duplicates; {found} can"
+        )
+    validated, trained = _take(others, int(val * (count - found)))
+    assigned: dict[str, SplitName] = dict.fromkeys(_names_of(samples), "unused")
+    assigned |= dict.fromkeys(defective, "test")
+    parts: tuple[tuple[SplitName, list[list[str]]], ...] = (
+        *(("test", tested), ("val", validated), ("train", trained)),
+    )
+    for name, pictures in parts:
+        assigned |= {sample: name for picture in pictures for sample in picture}
+    return Split("balanced", {"seed": seed, "test_good": found, "val": val}, assigned)
+
+
+def _names_of(samples: Iterable[Sample]) -> list[str]:
+    return sorted((sample.name for sample in samples), key=natural_key)
+
+
+def _good_pictures(
+    samples: Sequence[Sample], duplicates: Sequence[Duplicate], seed: int
+) -> list[list[str]]:
+    """Group good samples by picture, in seeded order, without pictures that are also defective."""
+    leaders = connected(_names_of(samples), ((pair.first, pair.second) for pair in duplicates))
+    pictures: dict[str, list[str]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
+        if sample.label == "good":
+            pictures[leaders[sample.name]].append(sample.name)
+    for sample in samples:
+        if sample.label == "defective":
+            pictures.pop(leaders[sample.name], None)
+    return [pictures[leader] for leader in seeded_order(pictures, seed)]
+
+
+def _take(pictures: Sequence[list[str]], wanted: int) -> tuple[list[list[str]], list[list[str]]]:
+    """Take the first pictures that sum up to `wanted` samples, or to the next smaller possible sum.
+
+    Skips a picture if the later ones cannot make up the rest with it.
+    """
+    # Bit n of reachable[i], n up to `wanted`, is set if pictures from i on can give n samples.
+    reachable = [1]
+    bits = (1 << wanted + 1) - 1
+    for picture in reversed(pictures):
+        sums = (reachable[-1] | reachable[-1] << len(picture)) & bits
+        # Among thousands of pictures most numbers are equal: share one to save memory.
+        reachable.append(reachable[-1] if sums == reachable[-1] else sums)
+    reachable.reverse()
+    rest = next(number for number in range(wanted, -1, -1) if reachable[0] >> number & 1)
+    taken, left = [], []
+    for index, picture in enumerate(pictures):
+        if len(picture) <= rest and reachable[index + 1] >> (rest - len(picture)) & 1:
+            rest -= len(picture)
+            taken.append(picture)
+        else:
+            left.append(picture)
+    return taken, left
+
+
+def seeded_order(names: Iterable[str], seed: int) -> list[str]:
+    """Return names in random order, the same on every machine and with every version of a library.
+
+    Sorts by the SHA-256 of ``"<seed>/<name>"`` (UTF-8), so the order of `names` does not matter,
+    and leaving out a name does not move the others.
+    """
+
+    def key(name: str) -> tuple[bytes, str]:
+        text = f"{seed}/{name}".encode(errors="surrogatepass")
+        return hashlib.sha256(text).digest(), name
+
+    return sorted(names, key=key)
+
+
+def vicos(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),
+    *,
+    fold: int,
+    drop_leaks: bool = False,
+) -> Split:
+    """Test the items of one of the authors' three folds; train on the good samples of the others.
+
+    Source: J. Bozic, D. Tabernik, D. Skocaj, Mixed supervision for surface-defect detection,
+    Computers in Industry, 2021; the published file ``KSDD_split_33_33.pyb``. The defective samples
+    of the training items are unused. Each fold has the same pictures on both sides; with
+    `drop_leaks`, those on the training side are unused.
+
+    On KolektorSDD: fold 0 tests 117 good and 18 defective, fold 1 118 and 18, fold 2 112 and 16.
+
+    Raises
+    ------
+    UsageError
+        There is no such fold, or an item is in no fold.
+    """
+    _check_vicos(fold=fold)
+    if any(sample.official_split for sample in samples):
+        raise UsageError(
+            "the protocol vicos works only with KolektorSDD's items; for KolektorSDD2 "
+            "choose official"
+        )
+    strangers = {s.item for s in samples} - frozenset().union(*VICOS_TEST_ITEMS)
+    if strangers:
+        raise UsageError(
+            f"{min(strangers, key=natural_key)} is in none of the authors' folds; choose another "
+            "protocol, such as grouped"
+        )
+    assigned = split_by_items(samples, VICOS_TEST_ITEMS[fold])
+    if drop_leaks:
+        for leak in find_leaks(assigned, duplicates):
+            assigned[leak.train] = "unused"
+    return Split("vicos", {"fold": fold, "drop_leaks": drop_leaks}, assigned)
+
+
+def grouped(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the groups hold them)
+    *,
+    fold: int,
+    folds: int = 3,
+    seed: int = 0,
+) -> Split:
+    """Put whole physical items into folds; test one fold, train on the good samples of the others.
+
+    Items that share a picture are one physical item (47 in KolektorSDD), so nothing leaks; in
+    KolektorSDD2 each image is an item. Groups are dealt by falling number of defective samples,
+    then of samples, then in seeded order. Each goes to the fold with the fewest defective samples,
+    then the fewest samples; a group without defective samples goes to the fold with the fewest
+    samples. So the numbers of defective samples in two folds differ by no more than the most in one
+    group. The defective samples of the training folds are unused.
+
+    Raises
+    ------
+    UsageError
+        There are fewer groups than folds, fewer than 2 folds, or no such fold.
+    """
+    _check_grouped(fold=fold, folds=folds)
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[sample.group].append(sample)
+    if folds > len(groups):
+        raise UsageError(f"{folds} folds of {len(groups)} groups: choose from 2 to {len(groups)}")
+    tested = _deal(groups, folds, seed)[fold]
+    items = {sample.item for group in tested for sample in groups[group]}
+    parameters = {"fold": fold, "folds": folds, "seed": seed}
+    return Split("grouped", parameters, split_by_items(samples, items))
+
+
+def _deal(groups: Mapping[str, Sequence[Sample]], folds: int, seed: int) -> list[list[str]]:
+    """Deal groups to folds with about equal numbers of defective samples and of all samples."""
+
+    def size(name: str) -> tuple[int, int]:
+        return sum(sample.label == "defective" for sample in groups[name]), len(groups[name])
+
+    dealt: list[list[str]] = [[] for _ in range(folds)]
+    loads = [(0, 0)] * folds
+    for name in sorted(seeded_order(groups, seed), key=size, reverse=True):
+        defective, samples = size(name)
+        # Else all groups without defects would go to the folds with one defective sample less.
+        keys = [load if defective else load[1:] for load in loads]
+        place = keys.index(min(keys))
+        dealt[place].append(name)
+        loads[place] = (loads[place][0] + defective, loads[place][1] + samples)
+    return dealt
+
+
+def anomalib(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (Anomalib ignores them)
+) -> Split:
+    """Split like Anomalib's own Kolektor data module, so that results can be compared.
+
+    Source: Anomalib 2, ``anomalib/data/datasets/image/kolektor.py``. The n good samples are sorted
+    by path and permuted by ``numpy.random.RandomState(42)``; the first ``n - floor(0.8 n)`` are
+    tested, the others train. All defective samples are tested.
+
+    On KolektorSDD: 277 train, 70 good and 52 defective test; duplicates are on both sides.
+
+    Raises
+    ------
+    UsageError
+        There is no good or no defective sample.
+    """
+    good = sorted((s for s in samples if s.label == "good"), key=lambda sample: sample.image)
+    if not good or len(good) == len(samples):
+        raise UsageError("the protocol anomalib needs good and defective samples")
+    # NumPy guarantees the stream of this legacy generator for all versions.
+    order = np.random.RandomState(42).permutation(len(good)).tolist()
+    tested = set(order[: len(good) - int(0.8 * len(good))])
+    assigned: dict[str, SplitName] = {sample.name: "test" for sample in samples}
+    assigned |= {s.name: "test" if i in tested else "train" for i, s in enumerate(good)}
+    return Split("anomalib", {}, assigned)
+
+
+def official(
+    samples: Sequence[Sample],
+    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the folders ignore them)
+    *,
+    train_defects: TrainDefects = "unused",
+) -> Split:
+    """Train on the good images of KolektorSDD2's folder ``train``; test all of its ``test``.
+
+    `train_defects` says whether the defective images of ``train`` are unused or tested.
+
+    On KolektorSDD2: 2085 train, 894 good and 110 defective test, 246 unused.
+
+    Raises
+    ------
+    UsageError
+        The samples lie in no such folders, or `train_defects` has another value.
+    """
+    _check_official(train_defects=train_defects)
+    assigned: dict[str, SplitName] = {}
+    for sample in samples:
+        if sample.official_split is None:
+            raise UsageError(
+                "the protocol official needs KolektorSDD2's folders train and test; choose "
+                "another, such as balanced, or vicos for the folds of KolektorSDD's authors"
+            )
+        trains = sample.official_split == "train"
+        unfit = trains and sample.label == "defective"
+        assigned[sample.name] = train_defects if unfit else sample.official_split
+    return Split("official", {"train_defects": train_defects}, assigned)
+
+
+def _check_balanced(*, test_good: int | None = None, val: float = 0.0, **_: object) -> None:
+    if not 0 <= val < 1:
+        raise UsageError(f"{val} is not a fraction for validation: it goes from 0 to below 1")
+    if test_good is not None and test_good < 1:
+        raise UsageError(
+            f"{test_good} good samples to test is not possible: test at least 1 with --test-good"
+        )
+
+
+def _check_vicos(*, fold: int, **_: object) -> None:
+    if not 0 <= fold < len(VICOS_TEST_ITEMS):
+        raise UsageError(f"there is no fold {fold}: the authors published the folds 0, 1 and 2")
+
+
+def _check_grouped(*, fold: int, folds: int = 3, **_: object) -> None:
+    if folds < 2:
+        raise UsageError(f"{folds} folds are too few: choose at least 2 with --folds")
+    if not 0 <= fold < folds:
+        raise UsageError(f"there is no fold {fold}: with --folds {folds} they go to {folds - 1}")
+
+
+def _check_anomalib() -> None:
+    """Do nothing: the protocol has no option."""
+
+
+def _check_official(*, train_defects: TrainDefects = "unused") -> None:
+    if train_defects not in get_args(TrainDefects):
+        raise UsageError(f"defective training images go to unused or test, not {train_defects!r}")
+
+
+_VALUE_CHECKS: Mapping[str, Callable[..., None]] = {
+    "balanced": _check_balanced,
+    "vicos": _check_vicos,
+    "grouped": _check_grouped,
+    "anomalib": _check_anomalib,
+    "official": _check_official,
+}
+"""What no sample is needed to refuse."""
+
+PROTOCOLS: Mapping[str, Callable[..., Split]] = {
+    "balanced": balanced,
+    "vicos": vicos,
+    "grouped": grouped,
+    "anomalib": anomalib,
+    "official": official,
+}
+"""Protocols by name; called with `Split.parameters`, they return the same split again."""

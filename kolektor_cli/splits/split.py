@@ -1,0 +1,120 @@
+"""Splits, the options that decide them, and the leaks and counts in them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+from kolektor_cli.samples import Duplicate, DuplicateKind, Label, Sample
+
+SplitName: TypeAlias = Literal["train", "val", "test", "unused"]
+
+TrainDefects: TypeAlias = Literal["unused", "test"]
+
+ProtocolName: TypeAlias = Literal["balanced", "vicos", "grouped", "anomalib", "official"]
+
+Counts: TypeAlias = Mapping[tuple[SplitName, Label], int]
+"""Numbers of samples or images, by split and label."""
+
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test", "unused")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """Options of a split: a protocol with its own options, or a split file.
+
+    Parameters
+    ----------
+    protocol
+        Name of the protocol; by default ``balanced``, for KolektorSDD2 ``official``.
+    seed
+        For ``balanced`` and ``grouped``, and for the windows of the fit ``square``; default 0.
+    test_good
+        For ``balanced``: number of good samples to test; by default as many as are defective.
+    val
+        For ``balanced``: fraction of the good samples not tested that goes to validation.
+    fold
+        For ``vicos``, ``grouped`` and a pickled split file: the fold to test, from 0.
+    folds
+        For ``grouped``: number of folds; default 3.
+    drop_leaks
+        For ``vicos``: leave out training images that are also tested.
+    train_defects
+        For ``official``: the split of the defective images in the folder ``train``.
+    file
+        Split file to use instead of a protocol: CSV or a pickle of the authors; ``-`` is standard
+        input.
+    """
+
+    protocol: ProtocolName | None = None
+    seed: int | None = None
+    test_good: int | None = None
+    val: float | None = None
+    fold: int | None = None
+    folds: int | None = None
+    drop_leaks: bool = False
+    train_defects: TrainDefects | None = None
+    file: str | os.PathLike[str] | None = None
+
+    def given(self) -> dict[str, object]:
+        """Return the protocol options that were given, by name."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        del options["protocol"], options["file"]
+        # By identity, because the seed 0 and the fold 0 equal False.
+        return {
+            n: value for n, value in options.items() if value is not None and value is not False
+        }
+
+
+DEFAULT_SPLIT = SplitOptions()
+"""The default protocol of the release, with its default options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A pair of samples that are the same picture, of which `train` trains and `test` is tested."""
+
+    train: str
+    test: str
+    kind: DuplicateKind
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The split of every sample, and the protocol that assigned it.
+
+    `assigned` maps the name of every sample to its split. `parameters` are the protocol's options,
+    as in the manifest.
+    """
+
+    protocol: str
+    parameters: Mapping[str, int | float | str]
+    assigned: Mapping[str, SplitName]
+
+
+def split_by_items(samples: Sequence[Sample], items: Iterable[str]) -> dict[str, SplitName]:
+    """Assign all samples of `items` to test, and the good ones of other items to train."""
+    tested = frozenset(items)
+    assigned: dict[str, SplitName] = {}
+    for sample in samples:
+        other: SplitName = "train" if sample.label == "good" else "unused"
+        assigned[sample.name] = "test" if sample.item in tested else other
+    return assigned
+
+
+def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate]) -> list[Leak]:
+    """Return the pairs that are the same picture, one in train or val and one in test."""
+    leaks = []
+    for pair in duplicates:
+        for train, test in ((pair.first, pair.second), (pair.second, pair.first)):
+            if assigned.get(train) in ("train", "val") and assigned.get(test) == "test":
+                leaks.append(Leak(train, test, pair.kind))
+    return leaks
+
+
+def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[SplitName, Label]]:
+    """Return the numbers of samples, by split and label."""
+    return Counter((split.assigned[sample.name], sample.label) for sample in samples)

@@ -1,0 +1,1 @@
+"""The MVTec-AD-style tree: its layout, fits, plan, files and manifest."""

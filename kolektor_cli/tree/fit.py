@@ -1,0 +1,114 @@
+"""The fit: the rule and the size that turn source images into output images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.geometry import Size
+
+FitName: TypeAlias = Literal["stretch", "pad", "crop", "thirds", "square"]
+
+AskedSize: TypeAlias = Size | Literal["source"] | None
+"""(width, height) in pixels, or the size of each source image, or None for a default."""
+
+FIT_NAMES: tuple[FitName, ...] = ("stretch", "pad", "crop", "thirds", "square")
+
+MANY: tuple[FitName, ...] = ("thirds", "square")
+"""Fits that may make several output images of one source image."""
+
+SQUARE_SIDE = 500
+"""Default side of the windows of ``square``, in pixels: the width of KolektorSDD's images."""
+
+MAX_SIDE = 16_384
+"""The longest side of an output image, in pixels."""
+
+MAX_AREA = 2**25
+"""The largest area of an output image in pixels, 33.5 megapixels; together with `MAX_SIDE`, this
+bounds memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How source images become output images; `kolektor_cli.tree.views` describes each fit.
+
+    `size` is (width, height) of every output image in pixels, or None if each has its own. `seed`
+    decides where the windows of ``square`` lie on good images, and nothing else.
+    """
+
+    name: FitName
+    size: Size | None = None
+    seed: int = 0
+
+
+def check_size(size: Size) -> Size:
+    """Return `size`, (width, height) in pixels, if an output image may have it.
+
+    Raises
+    ------
+    UsageError
+        A side is not from 1 to `MAX_SIDE`, or the area is over `MAX_AREA`.
+    """
+    if not isinstance(size, tuple | list) or list(map(type, size)) != [int, int]:
+        raise UsageError(f"size {size!r} is not (width, height) in whole pixels")
+    width, height = size
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_AREA):
+        raise UsageError(
+            f"size {width}x{height} is out of range: sides go from 1 to {MAX_SIDE} pixels, "
+            f"the area up to {MAX_AREA} pixels"
+        )
+    return size
+
+
+def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int = 0) -> Fit:
+    """Return a fit of the size `asked`, or else of the size `default`, (width, height) in pixels.
+
+    If `default` is no square, the default of ``square`` is `SQUARE_SIDE` pixels each way instead.
+
+    Raises
+    ------
+    UsageError
+        There is no such fit, the size is out of range, or the fit does not take it.
+    """
+    if name not in FIT_NAMES:
+        raise UsageError(f"--fit {name!r} is not one of {', '.join(FIT_NAMES)}")
+    if name == "thirds":
+        if asked:
+            raise UsageError("--fit thirds takes no --size: its crops are not resized")
+        return Fit(name)
+    if asked == "source":
+        if name != "stretch":
+            raise UsageError(f"--fit {name} needs a size in pixels, not --size source")
+        return Fit(name)
+    if name == "square":
+        usual = default if default[0] == default[1] else (SQUARE_SIDE, SQUARE_SIDE)
+        width, height = asked or usual
+        if width != height:
+            raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
+        return Fit(name, check_size((width, height)), seed)
+    return Fit(name, check_size(asked or default))
+
+
+def fit_options(fit: Fit) -> dict[str, object]:
+    """Return a fit as options of a manifest, which `fit_of` reads."""
+    options: dict[str, object] = {"fit": fit.name, "size": list(fit.size) if fit.size else "source"}
+    return options | ({"seed": fit.seed} if fit.name == "square" else {})
+
+
+def fit_of(options: Mapping[str, Any]) -> Fit:
+    """Return the fit of a manifest's options; ``stretch`` if they name none, as in format 1.
+
+    Raises
+    ------
+    UsageError
+        The options name no valid fit.
+    """
+    name, size, seed = options.get("fit", "stretch"), options.get("size"), options.get("seed", 0)
+    if name in FIT_NAMES and type(seed) is int:
+        if size == "source" and name in ("stretch", "thirds"):
+            return Fit(name)
+        if isinstance(size, list) and list(map(type, size)) == [int, int]:
+            return Fit(name, check_size((size[0], size[1])), seed)
+    raise UsageError(f"the options {dict(options)} name no valid fit")

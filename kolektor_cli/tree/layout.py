@@ -1,0 +1,226 @@
+"""The layout of the tree: its folders and names, and checks of the rules that paths must follow.
+
+The rules were tested with the loaders of Anomalib, PatchCore, SimpleNet, MuSc, CFLOW-AD, CFA, two
+FastFlow codes, EfficientAD, WinCLIP, RD4AD, DRAEM, DRA, Open-IAD, ADer, AnomalyCLIP, AdaCLIP and
+the MVTec evaluator: they forbid what any of these cannot read. Paths are relative to the category
+folder, with forward slashes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Literal, TypeAlias
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.findings import Finding
+from kolektor_cli.samples import Label
+from kolektor_cli.splits.split import SplitName
+
+Color: TypeAlias = Literal["rgb", "gray"]
+
+Names: TypeAlias = Literal["index", "source"]
+
+Kind: TypeAlias = Literal["file", "folder", "link", "other"]
+
+MANIFEST_NAME = "manifest.json"
+
+MASK_FOLDER = "ground_truth/defect"
+
+MASK_ENDING = "_mask"
+
+IMAGE_FOLDERS: Mapping[tuple[SplitName, Label], str] = {
+    ("train", "good"): "train/good",
+    ("val", "good"): "validation/good",
+    ("test", "good"): "test/good",
+    ("test", "defective"): "test/defect",
+}
+"""Folders of images in the trees of this tool, by split and label."""
+
+_SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
+"""Splits by the top folder of their images."""
+
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
+"""Names of devices under Windows, which cannot name a folder there."""
+
+_OUR_LEAVES = {*IMAGE_FOLDERS.values(), MASK_FOLDER}
+
+# Trees of other tools may have several types of defect, as MVTec AD has.
+_ANY_LEAF = re.compile(r"train/good|validation/good|test/[^/]+|ground_truth/(?!good$)[^/]+")
+
+
+def check_category(category: str) -> str:
+    """Return `category` if it can name a folder on every system.
+
+    Raises
+    ------
+    UsageError
+        It is empty, starts or ends with a dot or a space, is or contains what some system forbids,
+        or is longer than 200 bytes (file systems allow 255; the hidden folder for unfinished work
+        has a longer name).
+    """
+    forbidden = sorted(set(category) & set('/\\:*?"<>|\0')) or [c for c in category if c < " "]
+    if not category or category.strip(". ") != category:
+        raise UsageError(
+            f"category {category!r}: must not be empty, nor start or end with a dot or a space"
+        )
+    if _RESERVED.fullmatch(category.partition(".")[0]):
+        raise UsageError(f"category {category!r}: is the name of a device under Windows")
+    if forbidden:
+        raise UsageError(
+            f"category {category!r}: {forbidden[0]!r} is not allowed in a folder's name"
+        )
+    if len(category.encode(errors="surrogatepass")) > 200:
+        raise UsageError(f"category {category[:20]!r}...: is longer than 200 bytes")
+    return category
+
+
+def is_mask(path: str) -> bool:
+    """Return whether a path lies in the folder of masks."""
+    return path.startswith("ground_truth/")
+
+
+def is_test_of_defects(folder: str) -> bool:
+    """Return whether a leaf folder holds defective test images."""
+    return folder.startswith("test/") and folder != "test/good"
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Return folder and stem of a PNG's path; the stem of a mask is without `MASK_ENDING`."""
+    folder, _, file = path.rpartition("/")
+    stem = file.removesuffix(".png")
+    return folder, stem.removesuffix(MASK_ENDING) if is_mask(path) else stem
+
+
+def split_and_label(path: str) -> tuple[SplitName, Label] | None:
+    """Return the split and the label of an image by its folder; None for masks and other files."""
+    top, _, kind = split_path(path)[0].partition("/")
+    split = _SPLITS.get(top)
+    return (split, "good" if kind == "good" else "defective") if split else None
+
+
+def mask_path(image_path: str) -> str:
+    """Return the path of a defective image's mask."""
+    folder, stem = split_path(image_path)
+    return f"ground_truth/{folder.removeprefix('test/')}/{stem}{MASK_ENDING}.png"
+
+
+def check_structure(entries: Mapping[str, Kind], *, ours: bool) -> Iterator[Finding]:
+    """Yield what consumers do not expect below a category folder; `entries` maps paths to kinds.
+
+    With `ours`, only the folders that this tool makes are allowed. Otherwise there may be any type
+    of defect, and texts beside the folders (as in MVTec AD) are ``info``.
+    """
+    parents = {path.rpartition("/")[0] for path in entries}
+    for path, kind in sorted(entries.items()):
+        if kind in ("link", "other"):
+            message = "is a link or a special file; replace it with a copy of its target"
+            yield Finding("error", "not-a-file", path, message)
+        elif kind == "folder":
+            yield from _check_folder(path, path in parents, ours)
+        else:
+            yield from _check_file(path, ours)
+    yield from _check_presence(entries)
+
+
+def _check_folder(path: str, has_entries: bool, ours: bool) -> Iterator[Finding]:
+    if not _is_leaf(path, ours) and not _is_above_leaf(path, ours):
+        message = "is a folder that consumers do not expect; remove it"
+        yield Finding("error", "unexpected-folder", path, message)
+    elif not has_entries:
+        yield Finding("error", "empty-folder", path, "is empty; some consumers crash on it")
+
+
+def _check_file(path: str, ours: bool) -> Iterator[Finding]:
+    folder, _, file = path.rpartition("/")
+    if path == MANIFEST_NAME or (
+        _is_leaf(folder, ours) and file.endswith(".png") and not file.startswith(".")
+    ):
+        return
+    if folder == "" and not ours and not file.endswith(".png"):
+        yield Finding("info", "extra-file", path, "is not part of the dataset")
+    else:
+        message = "is a file that consumers do not expect; remove it"
+        yield Finding("error", "unexpected-file", path, message)
+
+
+def _is_leaf(folder: str, ours: bool) -> bool:
+    return folder in _OUR_LEAVES if ours else _ANY_LEAF.fullmatch(folder) is not None
+
+
+def _is_above_leaf(folder: str, ours: bool) -> bool:
+    return _is_leaf(f"{folder}/good", ours) or folder == "ground_truth"
+
+
+def _check_presence(entries: Collection[str]) -> Iterator[Finding]:
+    """Yield an error for each kind of image that consumers need and the tree does not have."""
+    folders = {split_path(path)[0] for path in entries if path.endswith(".png")}
+    for needed in ("train/good", "test/good"):
+        if needed not in folders:
+            yield Finding("error", "no-images", needed, "holds no image; consumers need some")
+    if not any(map(is_test_of_defects, folders)):
+        yield Finding("error", "no-images", "test", "holds no defective image to test")
+
+
+def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
+    """Yield an error for each defective image without a mask and each mask without an image."""
+    present = {path for path in paths if path.endswith(".png")}
+    wanted = {mask_path(path): path for path in present if is_test_of_defects(split_path(path)[0])}
+    for mask in sorted(wanted.keys() - present):
+        yield Finding("error", "no-mask", wanted[mask], f"has no mask; {mask} is missing")
+    masks = {path for path in present if is_mask(path)}
+    for mask in sorted(masks - wanted.keys()):
+        yield Finding("error", "no-image", mask, "is the mask of no image")
+
+
+def check_names(paths: Iterable[str]) -> Iterator[Finding]:
+    """Yield an error for each file name that some consumer cannot handle.
+
+    Numbers must have one width in the whole category, since many consumers sort names as text.
+    Masks must sort like their images, since many consumers pair them by position. Names must differ
+    by more than case, since some file systems ignore case.
+    """
+    pngs = sorted(path for path in paths if path.endswith(".png"))
+    yield from _check_widths(pngs)
+    yield from _check_case(pngs)
+    yield from _check_order(pngs)
+
+
+def _check_widths(paths: Iterable[str]) -> Iterator[Finding]:
+    digits = {
+        path: len(stem)
+        for path in paths
+        if re.fullmatch(r"\d+", stem := split_path(path)[1], re.ASCII)
+    }
+    widths = Counter(digits.values())
+    usual = max(widths, key=widths.__getitem__, default=0)
+    for path, width in digits.items():
+        if width != usual:
+            message = f"has {width} digits, most of the category's names {usual}"
+            yield Finding("error", "number-width", path, message)
+
+
+def _check_case(paths: Iterable[str]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for path in paths:
+        folded = path.casefold()
+        if folded in seen:
+            message = f"and {seen[folded]} are the same file on systems that ignore case"
+            yield Finding("error", "name-collision", path, message)
+        seen[folded] = path
+
+
+def _check_order(paths: Iterable[str]) -> Iterator[Finding]:
+    """Yield an error for the first image of each folder that does not sort as its mask does."""
+    stems: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        folder, stem = split_path(path)
+        stems[folder].append(stem)
+    for folder, images in stems.items():
+        masks = stems.get(folder.replace("test/", "ground_truth/", 1), [])
+        if folder.startswith("test/") and sorted(masks) == sorted(images):
+            wrong = [image for image, mask in zip(images, masks, strict=True) if image != mask]
+            if wrong:
+                message = "does not sort as its mask does; consumers that pair by order go wrong"
+                yield Finding("error", "sort-order", f"{folder}/{wrong[0]}.png", message)

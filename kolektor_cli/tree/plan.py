@@ -1,0 +1,171 @@
+"""The plan of a tree: which file is made from which sample, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.raw.scan import Scan
+from kolektor_cli.samples import Sample, natural_key
+from kolektor_cli.splits.split import Split, SplitName
+from kolektor_cli.tree.fit import MANY, fit_options
+from kolektor_cli.tree.layout import (
+    IMAGE_FOLDERS,
+    Color,
+    Names,
+    check_category,
+    check_names,
+    check_structure,
+    mask_path,
+)
+from kolektor_cli.tree.views import View, Views
+
+MIN_DIGITS = 3
+"""The fewest digits of a name, as in MVTec AD; a category with larger folders uses more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """One image to write, with its mask if it is defective.
+
+    Paths are relative to the category folder, with forward slashes.
+    """
+
+    sample: Sample
+    split: SplitName
+    view: View
+    path: str
+    mask_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides the bytes of a tree.
+
+    `options` are those of the command, as the manifest records them. `lost` names the defective
+    test samples without a defective output image, `unused` the samples that the split leaves out;
+    `left_out` comes from the `Scan`.
+    """
+
+    category: str
+    release: str
+    options: Mapping[str, object]
+    color: Color
+    split: Split
+    images: tuple[PlannedImage, ...]
+    lost: tuple[str, ...]
+    unused: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+_Member: TypeAlias = tuple[Sample, View, str]
+"""A sample, one of its views, and the stem of the file if it is named after the sample."""
+
+
+def make_plan(
+    scan: Scan,
+    split: Split,
+    fitted: Views,
+    *,
+    category: str,
+    color: Color = "rgb",
+    names: Names = "index",
+) -> Plan:
+    """Return the plan of a tree: each file's path and geometry, and what the manifest says.
+
+    `fitted` has the views of every sample (see `kolektor_cli.tree.views`); all views of a sample
+    are in one split. With `names` ``index``, the files of a folder are numbered from 0 in the order
+    of the samples, with the same number of digits in all folders. With ``source``, they are named
+    ``<item>_<part>``, plus ``_0``, ``_1``, ... if the fit may make several images of one.
+
+    Raises
+    ------
+    UsageError
+        The category cannot name a folder; no image is left to train on, or no good or no defective
+        image to test; or names collide, or sort in another order than their masks.
+    """
+    return Plan(
+        category=check_category(category),
+        release=scan.release,
+        options={**fit_options(fitted.fit), "color": color, "names": names},
+        color=color,
+        split=split,
+        images=_plan_images(scan.samples, split, fitted, names),
+        lost=tuple(_lost(scan.samples, split, fitted)),
+        unused=tuple(s.name for s in scan.samples if split.assigned[s.name] == "unused"),
+        left_out=scan.left_out,
+    )
+
+
+def _lost(samples: Sequence[Sample], split: Split, fitted: Views) -> Iterator[str]:
+    """Yield the names of the defective test samples without a defective view."""
+    for sample in samples:
+        tested = sample.label == "defective" and split.assigned[sample.name] != "unused"
+        if tested and all(view.label == "good" for view in fitted.views[sample.name]):
+            yield sample.name
+
+
+def _plan_images(
+    samples: Sequence[Sample], split: Split, fitted: Views, names: Names
+) -> tuple[PlannedImage, ...]:
+    """Give every view of the samples in use its path."""
+    folders: dict[str, list[_Member]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
+    endings = _endings(fitted)
+    for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
+        for view, ending in zip(fitted.views[sample.name], endings, strict=False):
+            folder = IMAGE_FOLDERS.get((split.assigned[sample.name], view.label))
+            if folder is not None:
+                stem = sample.name.replace("/", "_") + ending
+                folders[folder].append((sample, view, stem))
+    _refuse_empty(folders)
+    digits = max(MIN_DIGITS, *(len(str(len(members) - 1)) for members in folders.values()))
+    planned = tuple(
+        _plan_image(
+            sample,
+            split.assigned[sample.name],
+            view,
+            f"{folder}/{f'{number:0{digits}}' if names == 'index' else stem}.png",
+        )
+        for folder, members in folders.items()
+        for number, (sample, view, stem) in enumerate(members)
+    )
+    _refuse_paths([path for image in planned for path in paths_of(image)])
+    return planned
+
+
+def _endings(fitted: Views) -> list[str]:
+    """Return the endings of a sample's file names: numbers if the fit may make several images."""
+    if fitted.fit.name not in MANY:
+        return [""]
+    most = max(map(len, fitted.views.values()), default=0)
+    digits = len(str(most - 1))
+    return [f"_{number:0{digits}}" for number in range(most)]
+
+
+def _plan_image(sample: Sample, split: SplitName, view: View, path: str) -> PlannedImage:
+    mask = mask_path(path) if view.label == "defective" else None
+    return PlannedImage(sample, split, view, path, mask)
+
+
+def _refuse_paths(paths: Sequence[str]) -> None:
+    findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), ours=True)]
+    if findings:
+        raise UsageError(f"{findings[0].path}: {findings[0].message}; choose --names index")
+
+
+def _refuse_empty(folders: Mapping[str, Sequence[_Member]]) -> None:
+    needed = {
+        "train/good": "no good image to train on",
+        "test/good": "no good image to test",
+        "test/defect": "no defective image to test",
+    }
+    for folder, lack in needed.items():
+        if not folders[folder]:
+            raise UsageError(f"the split leaves {lack}: {folder} would be empty")
+
+
+def paths_of(image: PlannedImage) -> tuple[str, ...]:
+    """Return the path of a planned image, and the path of its mask if it has one."""
+    return (image.path,) if image.mask_path is None else (image.path, image.mask_path)

@@ -1,0 +1,31 @@
+"""The documents beside README are true: their Python runs, in the order in which it stands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from kolektor_cli import synthesize
+
+DOCS = Path(str(resources.files("kolektor_cli"))) / "docs"
+BLOCK = re.compile(r"^```python ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+def test_python_of_a_document_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = BLOCK.findall((DOCS / name).read_text(encoding="utf-8"))
+    if not blocks:
+        pytest.skip("the document holds no Python")
+    monkeypatch.chdir(tmp_path)
+    synthesize("KolektorSDD", items=4)
+    names: dict[str, object] = {}
+    for library, code in blocks:
+        # pandas and PyTorch are shown, and are no dependencies.
+        if not library or importlib.util.find_spec(library):
+            exec(compile(code, f"{name}: {code[:40]}", "exec"), names)
