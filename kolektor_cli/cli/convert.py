@@ -17,6 +17,8 @@ from kolektor_cli.cli.options import (
     SizeOption,
     SkipBadOption,
     SourceArgument,
+    SplitFileOption,
+    TrustMasksOption,
     parse_size,
     takes_split_options,
 )
@@ -48,13 +50,9 @@ def convert(
         Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
     ] = "index",
     split: SplitOptions = DEFAULT_SPLIT,
-    split_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--split", metavar="FILE", help="Take the split from a CSV file; - is standard input."
-        ),
-    ] = None,
+    split_file: SplitFileOption = None,
     skip_bad: SkipBadOption = False,
+    trust_masks: TrustMasksOption = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the category folder if it exists.")
     ] = False,
@@ -108,6 +106,7 @@ def convert(
         split=replace(split, file=split_file),
         table=table,
         skip_bad=skip_bad,
+        trust_masks=trust_masks,
     )
     console = Console(quiet=quiet)
     with console.progress() as progress:

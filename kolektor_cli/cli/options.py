@@ -71,7 +71,9 @@ ValOption: TypeAlias = Annotated[
 
 FoldOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="I", min=0, help="vicos, grouped: the fold to test, from 0."),
+    typer.Option(
+        metavar="I", min=0, help="vicos, grouped, a .pyb of KolektorSDD: the fold to test, from 0."
+    ),
 ]
 
 FoldsOption: TypeAlias = Annotated[
@@ -111,6 +113,23 @@ ConsumerOption: TypeAlias = Annotated[
 
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
+]
+
+TrustMasksOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--trust-masks",
+        help="Take the masks' labels, even of official images that officially have another.",
+    ),
+]
+
+SplitFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--split",
+        metavar="FILE",
+        help="Take the split from a CSV file or the authors' .pyb; - is standard input.",
+    ),
 ]
 
 

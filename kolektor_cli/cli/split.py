@@ -12,6 +12,7 @@ from kolektor_cli.cli.options import (
     QuietOption,
     SkipBadOption,
     SourceArgument,
+    TrustMasksOption,
     takes_split_options,
 )
 from kolektor_cli.splits.split import SplitOptions
@@ -25,6 +26,7 @@ def split(
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
     skip_bad: SkipBadOption = False,
+    trust_masks: TrustMasksOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -47,14 +49,24 @@ def split(
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.cli.render.tables import segmented_notes
     from kolektor_cli.core.splitting import split as split_source
     from kolektor_cli.core.splitting import write_split
     from kolektor_cli.splits.files import split_rows
 
     console = Console(quiet=quiet)
     with console.progress() as progress:
-        made = split_source(source, split, skip_bad=skip_bad, jobs=jobs, progress=progress)
+        made = split_source(
+            source,
+            split,
+            skip_bad=skip_bad,
+            trust_masks=trust_masks,
+            jobs=jobs,
+            progress=progress,
+        )
     console.deviations(made.scan, made.leaks)
+    for note in segmented_notes(made.split, made.scan.samples):
+        console.note(note)
     if str(output) == "-":
         console.csv(split_rows(made.split, made.scan.samples))
     else:

@@ -58,6 +58,8 @@ class ConvertOptions:
         With the consumer ``anomalib``: list the images in a CSV file.
     skip_bad
         Leave out samples with errors instead of refusing the source.
+    trust_masks
+        Take the masks' labels, even of official images that have another label officially.
     """
 
     category: str | None = None
@@ -69,6 +71,7 @@ class ConvertOptions:
     split: SplitOptions = DEFAULT_SPLIT
     table: bool = False
     skip_bad: bool = False
+    trust_masks: bool = False
 
 
 DEFAULT_OPTIONS = ConvertOptions()
@@ -256,13 +259,13 @@ def _scan(
     source: Source, choices: _Choices, stage: Path | None, jobs: int | None, progress: StepProgress
 ) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
     """Scan the source; where there is a stage, write the output files of each sample to it."""
-    told = partial(progress, "scan")
+    told, trust = partial(progress, "scan"), choices.options.trust_masks
     made: dict[str, tuple[DerivedView, ...]] = {}
     if stage is None:
-        scan = scan_source(source, jobs=jobs, progress=told)
+        scan = scan_source(source, trust_masks=trust, jobs=jobs, progress=told)
     else:
         derive = partial(derive_sample, make_folder(stage), choices.fit, choices.options.color)
-        scan, made = scan_and_derive(source, derive, jobs=jobs, progress=told)
+        scan, made = scan_and_derive(source, derive, trust_masks=trust, jobs=jobs, progress=told)
     require_usable(scan, skip_bad=choices.options.skip_bad)
     return scan, made
 
@@ -283,7 +286,13 @@ def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _P
     split = split_scan(scan, options.split, choices.protocol, fit=options.fit)
     views = view_samples(choices.fit, source, scan.samples, jobs=jobs)
     plan = make_plan(
-        scan, split, views, category=choices.category, color=options.color, names=options.names
+        scan,
+        split,
+        views,
+        category=choices.category,
+        color=options.color,
+        names=options.names,
+        trust_masks=options.trust_masks,
     )
     paths = [image.path for image in plan.images]
     beside = side_files(options.consumer, choices.out, choices.category, paths, table=options.table)

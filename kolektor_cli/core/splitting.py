@@ -41,6 +41,7 @@ def split(
     options: SplitOptions = DEFAULT_SPLIT,
     *,
     skip_bad: bool = False,
+    trust_masks: bool = False,
     jobs: int | None = None,
     progress: StepProgress = no_steps,
 ) -> Splitting:
@@ -54,6 +55,8 @@ def split(
         The protocol and its options; by default the protocol of the release, with its defaults.
     skip_bad
         Leave out samples with errors instead of refusing the source.
+    trust_masks
+        Take the masks' labels, even of official images that have another label officially.
     jobs
         Number of threads; by default one a processor.
     progress
@@ -79,7 +82,8 @@ def split(
     with open_source(Path(source)) as opened:
         default = recognise(opened).protocol
         check_split(options, default)
-        scan = scan_source(opened, jobs=jobs, progress=partial(progress, "scan"))
+        told = partial(progress, "scan")
+        scan = scan_source(opened, trust_masks=trust_masks, jobs=jobs, progress=told)
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
     return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))

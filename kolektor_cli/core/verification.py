@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +18,14 @@ from kolektor_cli.checks.source import check_source
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.suitability import check_consumer
 from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.errors import ManifestError
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.split import Counts
-from kolektor_cli.tree.layout import split_and_label
-from kolektor_cli.tree.manifest import fingerprint
+from kolektor_cli.tree.layout import MANIFEST_NAME, split_and_label
+from kolektor_cli.tree.manifest import fingerprint, from_bytes
 from kolektor_cli.tree.read import Tree, find_categories, read_tree
 
 
@@ -109,7 +110,7 @@ def verify(
     (True, ['metal'])
     """
     folders = find_categories(Path(out))
-    with _scanned(source, jobs, progress) as origin:
+    with _scanned(source, folders, jobs, progress) as origin:
         results = [
             _verify_category(folder, origin, consumer, strict, jobs, progress) for folder in folders
         ]
@@ -118,14 +119,29 @@ def verify(
 
 @contextmanager
 def _scanned(
-    source: str | os.PathLike[str] | None, jobs: int | None, progress: StepProgress
+    source: str | os.PathLike[str] | None,
+    folders: Iterable[Path],
+    jobs: int | None,
+    progress: StepProgress,
 ) -> Iterator[_Origin | None]:
     """Open and scan the source, if there is one."""
     if source is None:
         yield None
         return
+    trust = any(map(_trusts_masks, folders))
     with open_source(Path(source)) as opened:
-        yield _Origin(opened, scan_source(opened, jobs=jobs, progress=partial(progress, "scan")))
+        told = partial(progress, "scan")
+        yield _Origin(opened, scan_source(opened, trust_masks=trust, jobs=jobs, progress=told))
+
+
+def _trusts_masks(folder: Path) -> bool:
+    """Return whether a tree was made with masks that contradict the official labels."""
+    try:
+        manifest = from_bytes((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ManifestError):
+        # `read_tree` reads it again, and reports this.
+        return False
+    return manifest.options.get("trust_masks") is True
 
 
 def _verify_category(

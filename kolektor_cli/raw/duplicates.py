@@ -74,13 +74,20 @@ def find_doubts(pairs: Iterable[Pair], told: Collection[str]) -> Iterator[Findin
             yield Finding("warning", "duplicate-label", first.image, message)
 
 
-def find_differing_masks(pairs: Iterable[Pair]) -> Iterator[Finding]:
-    """Yield a warning for each pair of images with equal pixels whose masks differ."""
+def find_differing_masks(pairs: Iterable[Pair], release: Release) -> Iterator[Finding]:
+    """Yield a finding for each pair of images with equal pixels whose masks differ.
+
+    It is a warning, or information if both masks are the official ones of `release`.
+    """
     for first, second, pair in pairs:
         same_label = first.label == second.label
         if pair.kind != "near" and same_label and first.mask_sha256 != second.mask_sha256:
             message = f"and {second.mask} are masks of the same picture, and differ"
-            yield Finding("warning", "duplicate-mask", first.mask, message)
+            if release.knows_masks and release.has_mask(first) and release.has_mask(second):
+                message += f", as in {release.name} itself"
+                yield Finding("info", "duplicate-mask", first.mask, message)
+            else:
+                yield Finding("warning", "duplicate-mask", first.mask, message)
 
 
 def with_groups(samples: Sequence[Sample], pairs: Iterable[Pair]) -> tuple[Sample, ...]:

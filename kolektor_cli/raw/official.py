@@ -1,10 +1,10 @@
-"""Findings about how samples differ from those of an official release."""
+"""What an official release says of samples: their names, their labels, and how they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from kolektor_cli.findings import Finding
+from kolektor_cli.findings import Finding, Severity
 from kolektor_cli.raw.releases import OfficialSample, Release
 from kolektor_cli.samples import Sample, natural_key
 
@@ -17,6 +17,70 @@ _ALL_IMAGES = Finding(
 _ALL_MASKS = Finding(
     "info", "changed-mask", "", "no mask is the official file: another annotation, or saved again?"
 )
+
+
+def official_names(
+    release: Release, samples: Sequence[Sample], present: Collection[str]
+) -> dict[str, str]:
+    """Map the names of samples to official ones, where the image is official and the name is not.
+
+    Content decides: an image that is, byte for byte, one of the release has that one's name. A name
+    belongs to the sample that has both name and image; next to one with image and mask; next to the
+    first in natural order. It stays with any other of `present`, all candidates, that has it.
+    """
+    taken = {sample.name for sample in samples if release.has_image(sample)}
+    others = sorted((s for s in samples if s.name not in taken), key=lambda s: natural_key(s.name))
+    names: dict[str, str] = {}
+    for with_mask in (True, False):
+        for sample in others:
+            free = (
+                official.name
+                for official in release.by_image.get(sample.image_sha256, ())
+                if official.name not in taken
+                and (not with_mask or official.mask_sha256 == sample.mask_sha256)
+            )
+            name = next(free, None) if sample.name not in names else None
+            if name is not None:
+                names[sample.name] = name
+                taken.add(name)
+    while clashing := [old for old, new in names.items() if new in set(present) - names.keys()]:
+        for old in clashing:
+            del names[old]
+    return names
+
+
+def renamings(release: Release, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield one finding about samples that have another official name by their content."""
+    if not names:
+        return
+    old, new = min(names.items(), key=lambda pair: natural_key(pair[0]))
+    contradicts = any(name in release.names for name in names)
+    message = (
+        f"{len(names)} official images of {release.name} have other names here, such as {old}, "
+        f"which is {new}; named by their content"
+    )
+    yield Finding("warning" if contradicts else "info", "renamed", "", message)
+
+
+def wrong_labels(
+    release: Release, samples: Iterable[Sample], *, trust_masks: bool
+) -> dict[str, Finding]:
+    """Return a finding, by name, for each official image whose label is not its official one.
+
+    It is an error, or with `trust_masks` a warning.
+    """
+    found = {}
+    for sample in samples:
+        officials = release.by_image.get(sample.image_sha256, ())
+        if not officials or sample.label in {official.label for official in officials}:
+            continue
+        official = release.samples.get(sample.name, officials[0])
+        message = f"is {sample.label} by its mask, and {official.label} officially" + (
+            "" if trust_masks else "; put the official mask back, or take this one by --trust-masks"
+        )
+        severity: Severity = "warning" if trust_masks else "error"
+        found[sample.name] = Finding(severity, "official-label", sample.mask, message)
+    return found
 
 
 def deviations(

@@ -2,13 +2,15 @@
 
 In a folder of samples, ``X`` with the release's ending for masks is the mask of ``X``, whatever the
 two formats. The case of names does not matter, and the folders may lie at any depth.
-`kolektor_cli.raw.layouts` says which folders are folders of samples.
+`kolektor_cli.raw.layouts` says which folders are folders of samples. Where a file's own name names
+its item, as in ``kos01_Part5.jpg``, the folder does not matter.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -16,20 +18,50 @@ from typing import TypeAlias
 from kolektor_cli.errors import SourceError
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
-from kolektor_cli.raw.copies import original_folder, without_copies
+from kolektor_cli.raw.copies import (
+    SameFiles,
+    comparing,
+    original_folder,
+    originals_of,
+    part_and_role,
+    repeated,
+    shares_files,
+)
+from kolektor_cli.raw.endings import misnamed_masks
 from kolektor_cli.raw.releases import Release
-from kolektor_cli.raw.strays import Folders, last_part, stem_and_suffix, stray_findings
+from kolektor_cli.raw.strays import (
+    Folders,
+    authors_splits,
+    last_part,
+    stem_and_suffix,
+    stray_findings,
+)
 from kolektor_cli.samples import OfficialSplit, natural_key
+
+ITEM_NAME = re.compile(r"kos\d+", re.IGNORECASE | re.ASCII)
+"""The name of an item's folder in KolektorSDD."""
+
+ROOT_ITEM = "item"
+"""The item of samples that lie at the top of a source, where no folder names it."""
+
+FLAT_NAME = re.compile(r"(kos\d+)[ _-]+(part ?\d+.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
+"""The stem of a file of KolektorSDD that lies outside its item's folder: item and part."""
 
 
 @dataclass(slots=True)
 class Candidate:
-    """The files that belong to one sample by their names."""
+    """The files that belong to one sample by their names.
+
+    `differs_from` is a file that one of them differs from, though it is named as its copy.
+    `problem` is what keeps them from being a sample, if that is known.
+    """
 
     item: str
     official_split: OfficialSplit | None = None
     images: list[str] = field(default_factory=list)
     masks: list[str] = field(default_factory=list)
+    differs_from: str | None = None
+    problem: Finding | None = None
 
 
 Candidates: TypeAlias = dict[str, Candidate]
@@ -46,26 +78,74 @@ def pair_files(
     SourceError
         Two folders have one name, and neither lies inside another or is named as a copy.
     """
-    kept, settled = _settle_repeated(source, folders, release)
-    files, strays = _images_in(names, kept, folders.keys() - kept.keys())
-    files, copies = without_copies(source, files, release.mask_ending)
+    same = comparing(source)
+    kept, settled = _settle_repeated(source, folders, release, same)
+    files, strays = _images_in(names, kept, folders.keys() - kept.keys(), release)
     candidates: Candidates = {}
     spellings: dict[str, str] = {}
     for name in files:
-        stem = stem_and_suffix(name)[0]
-        part = without_mask_ending(stem, release)
-        sample = release.official_name(f"{kept[name.rpartition('/')[0]]}/{part}")
+        part, is_mask = part_and_role(stem_and_suffix(name)[0], release.mask_ending)
+        sample = _sample_name(kept[name.rpartition("/")[0]], part, release)
         spelling = spellings.setdefault(sample.casefold(), sample)
         claims = candidates.setdefault(spelling, _new_candidate(spelling, release))
-        (claims.images if part == stem else claims.masks).append(name)
+        (claims.masks if is_mask else claims.images).append(name)
+    copies = _leave_out_copies(candidates, same)
+    _group_misnamed(candidates, release)
     return candidates, [*settled, *strays, *copies]
 
 
-def without_mask_ending(stem: str, release: Release) -> str:
-    """Return the stem without the release's ending for masks, if it has one."""
-    ending = release.mask_ending
-    is_mask = stem.casefold().endswith(ending.casefold())
-    return stem[: -len(ending)] if is_mask else stem
+def _sample_name(folder: str, part: str, release: Release) -> str:
+    """Return a sample's name: by the file's own name if that says more than its folder's."""
+    flat = None if release.splits else FLAT_NAME.fullmatch(part)
+    item = last_part(folder).casefold()
+    if flat and (item == flat[1].casefold() or not ITEM_NAME.fullmatch(item)):
+        folder, part = release.official_name(flat[1]), flat[2]
+    return release.official_name(f"{folder}/{part}")
+
+
+def _leave_out_copies(candidates: Candidates, same: SameFiles) -> list[Finding]:
+    """Leave out candidates that are named as copies and equal their originals, file by file.
+
+    Those that differ stay: a sample of their own, or an error.
+    """
+    findings = []
+    by_name = {name.casefold(): files for name, files in candidates.items()}
+    for name, files in list(candidates.items()):
+        for original in originals_of(name):
+            first = by_name.get(original.casefold())
+            if first is None:
+                continue
+            images = repeated(files.images, first.images, same)
+            masks = repeated(files.masks, first.masks, same)
+            if images is None or masks is None:
+                differing = first.images if images is None else first.masks
+                files.differs_from = files.differs_from or next(iter(differing), None)
+                continue
+            del candidates[name]
+            for copy, repeats in (images | masks).items():
+                message = f"repeats {repeats}, byte for byte; left out"
+                findings.append(Finding("warning", "copy", copy, message))
+            break
+    return findings
+
+
+def _group_misnamed(candidates: Candidates, release: Release) -> None:
+    """Give images whose masks have a wrong ending one problem, and drop these masks as images."""
+    unpaired = [name for name, files in candidates.items() if not files.masks]
+    for found in misnamed_masks(unpaired).values():
+        pairs = {i: m for i, m in found.items() if {i, m} <= candidates.keys()}
+        if not pairs:
+            continue
+        image, mask = next(iter(pairs.items()))
+        file = candidates[mask].images[0]
+        suffix = PurePosixPath(file).suffix
+        message = (
+            f"{len(pairs)} masks are called *{mask[len(image) :]}{suffix}; expected "
+            f"*{release.mask_ending}{release.mask_suffix}: rename them"
+        )
+        for name, misnamed in pairs.items():
+            candidates[name].problem = Finding("error", "mask-name", file, message)
+            del candidates[misnamed]
 
 
 def _new_candidate(sample: str, release: Release) -> Candidate:
@@ -77,10 +157,11 @@ def _new_candidate(sample: str, release: Release) -> Candidate:
 
 
 def _images_in(
-    names: Iterable[str], folders: Mapping[str, str], ignored: Iterable[str]
+    names: Iterable[str], folders: Mapping[str, str], ignored: Iterable[str], release: Release
 ) -> tuple[list[str], list[Finding]]:
     """Return the images that lie in folders of samples, and findings about stray files."""
     ignored = set(ignored)
+    names, findings = authors_splits(names)
     files: list[str] = []
     strays: Folders = defaultdict(list)
     for name in names:
@@ -89,21 +170,43 @@ def _images_in(
             files.append(name)
         elif folder not in ignored:
             strays[folder].append(name)
+    for folder in [folder for folder, files in strays.items() if _pairs_in(files, release)]:
+        findings.append(_lost_samples(folder, strays.pop(folder), release))
     message = "ignored, being no image or mask of a sample"
-    return files, list(stray_findings("warning", strays, message))
+    return files, [*findings, *stray_findings("warning", strays, message)]
+
+
+def _pairs_in(files: Iterable[str], release: Release) -> int:
+    """Return the number of images that have a mask beside them."""
+    parts: tuple[set[str], set[str]] = (set(), set())
+    for stem, suffix in map(stem_and_suffix, files):
+        if suffix:
+            part, is_mask = part_and_role(stem, release.mask_ending)
+            parts[is_mask].add(part.casefold())
+    return len(parts[0] & parts[1])
+
+
+def _lost_samples(folder: str, files: Sequence[str], release: Release) -> Finding:
+    place = " or ".join(sorted(release.splits)) if release.splits else "an item's"
+    message = (
+        f"{_pairs_in(files, release)} images with masks lie in a folder whose name is not "
+        f"{place}, such as {files[0]}; move them to such a folder, or out of the source"
+    )
+    return Finding("error", "stray-samples", folder, message)
 
 
 def _settle_repeated(
-    source: Source, folders: Folders, release: Release
+    source: Source, folders: Folders, release: Release, same: SameFiles
 ) -> tuple[dict[str, str], list[Finding]]:
     """Return the folders to use, each with its name, and findings about repeated ones.
 
-    A folder inside another, or named as a copy of one beside it, is used if there is no other.
+    A folder inside another, or a copy of one beside it, is used if there is no other.
     """
     kept: dict[str, str] = {}
     findings = []
-    for name, places in _places(folders, release).items():
-        second = [place for place in places if _is_second(place, folders)]
+    originals = _originals(folders, release, same)
+    for name, places in _places(folders, originals, release).items():
+        second = [p for p in places if p in originals or _is_inside(p, folders)]
         first = [place for place in places if place not in second]
         if len(first) > 1:
             raise SourceError(
@@ -112,37 +215,78 @@ def _settle_repeated(
             )
         chosen = (first or second)[0]
         kept[chosen] = name
-        if not first:
+        if not first and not _is_flat(folders[chosen]):
             message = "lies inside another folder of samples; taken as if it lay beside it"
             findings.append(Finding("warning", "nested-item", chosen, message))
-        findings += [
-            _compare_folders(source, chosen, place, folders) for place in places if place != chosen
-        ]
+        others = [place for place in places if place != chosen]
+        findings += [_compare_folders(chosen, place, folders, same) for place in others]
     return kept, findings
 
 
-def _places(folders: Folders, release: Release) -> dict[str, list[str]]:
+def _originals(folders: Folders, release: Release, same: SameFiles) -> dict[str, str]:
+    """Map each folder that is a copy to its original, of the folders beside it.
+
+    An item's folder is one only if it has an image of the original: file managers number folders of
+    different items, too.
+    """
+    found = {}
+    for folder in folders:
+        original = original_folder(folder, folders)
+        if original is not None and (
+            release.splits
+            or shares_files(_images(folders[folder], release), folders[original], same)
+        ):
+            found[folder] = original
+    for folder in found:
+        while found[folder] in found:
+            found[folder] = found[found[folder]]
+    return found
+
+
+def _images(files: Iterable[str], release: Release) -> list[str]:
+    stems = ((name, *stem_and_suffix(name)) for name in files)
+    return [n for n, stem, suf in stems if suf and not part_and_role(stem, release.mask_ending)[1]]
+
+
+def _places(
+    folders: Folders, originals: Mapping[str, str], release: Release
+) -> dict[str, list[str]]:
     """Map each name to the folders that claim it."""
     places: dict[str, list[str]] = defaultdict(list)
     spellings: dict[str, str] = {}
     for folder in sorted(folders, key=natural_key):
-        original = original_folder(folder, folders) or folder
-        name = release.official_name(last_part(original))
+        name = _folder_name(originals.get(folder, folder), folders, release)
         places[spellings.setdefault(name.casefold(), name)].append(folder)
     return places
 
 
-def _is_second(folder: str, folders: Folders) -> bool:
-    inside = any(str(parent) in folders for parent in PurePosixPath(folder).parents)
-    return inside or original_folder(folder, folders) is not None
+def _folder_name(folder: str, folders: Folders, release: Release) -> str:
+    """Return the name that a folder gives to its samples."""
+    if not release.splits and _is_flat(folders[folder]):
+        return folder
+    if not folder:
+        return ROOT_ITEM
+    name = last_part(folder)
+    halves = [n for n in (name, *originals_of(name)) if n.casefold() in release.splits]
+    return release.official_name(halves[0] if halves else name)
 
 
-def _compare_folders(source: Source, kept: str, copy: str, folders: Folders) -> Finding:
+def _is_flat(files: Iterable[str]) -> bool:
+    """Return whether all images in a folder name their items themselves."""
+    stems = [stem for stem, suffix in map(stem_and_suffix, files) if suffix]
+    return bool(stems) and all(map(FLAT_NAME.fullmatch, stems))
+
+
+def _is_inside(folder: str, folders: Folders) -> bool:
+    return any(str(parent) in folders for parent in PurePosixPath(folder).parents)
+
+
+def _compare_folders(kept: str, copy: str, folders: Folders, same: SameFiles) -> Finding:
     """Report a second copy of a folder, which is left out: an error if its files differ."""
     originals = {last_part(name).casefold(): name for name in folders[kept]}
     for name in folders[copy]:
         original = originals.get(last_part(name).casefold())
-        if original is None or source.read(original) != source.read(name):
+        if original is None or not same(original, name):
             message = f"is another copy of {kept}, but {last_part(name)} differs; keep one"
             return Finding("error", "nested-item", copy, message)
     message = f"repeats files of {kept}, byte for byte; left out"
@@ -151,13 +295,16 @@ def _compare_folders(source: Source, kept: str, copy: str, folders: Folders) -> 
 
 def pairing_problem(name: str, files: Candidate, release: Release) -> Finding | None:
     """Return what keeps a candidate from being one image and one mask, or None."""
+    if files.problem:
+        return files.problem
     part = last_part(name)
+    hint = f"; as a copy, it differs from {files.differs_from}" if files.differs_from else ""
     if not files.masks:
         missing = f"{part}{release.mask_ending}{release.mask_suffix}"
-        message = f"has no mask: {missing} is missing"
+        message = f"has no mask: {missing} is missing{hint}"
         return Finding("error", "image-without-mask", files.images[0], message)
     if not files.images:
-        message = f"is a mask without its image: {part}{release.image_suffix} is missing"
+        message = f"is a mask without its image: {part}{release.image_suffix} is missing{hint}"
         return Finding("error", "mask-without-image", files.masks[0], message)
     for same in (files.images, files.masks):
         if len(same) > 1:

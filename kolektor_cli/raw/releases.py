@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Literal, TypeAlias
 
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.samples import OfficialSplit, Sample, natural_key
+from kolektor_cli.samples import Label, OfficialSplit, Sample, natural_key
 
 ReleaseLayout: TypeAlias = Literal["kolektorsdd", "boxes", "kolektorsdd2"]
 
@@ -40,6 +40,11 @@ class OfficialSample:
     defect_pixels: int
     image_sha256: str
     mask_sha256: str
+
+    @property
+    def label(self) -> Label:
+        """``defective`` if the mask has a non-zero pixel, else ``good``."""
+        return "defective" if self.defect_pixels else "good"
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,15 @@ class Release:
         """Return whether a sample's mask file is the official one, byte for byte."""
         official = self.samples.get(sample.name)
         return official is not None and official.mask_sha256 == sample.mask_sha256
+
+    @cached_property
+    def by_image(self) -> Mapping[str, tuple[OfficialSample, ...]]:
+        """The samples by the SHA-256 of their image; two, where one file is in two items."""
+        found: dict[str, tuple[OfficialSample, ...]] = {}
+        for name in sorted(self.samples, key=natural_key):
+            sample = self.samples[name]
+            found[sample.image_sha256] = (*found.get(sample.image_sha256, ()), sample)
+        return found
 
     @cached_property
     def _by_folded_name(self) -> dict[str, str]:

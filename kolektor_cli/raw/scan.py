@@ -22,7 +22,7 @@ from kolektor_cli.raw.duplicates import (
 )
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
-from kolektor_cli.raw.official import deviations
+from kolektor_cli.raw.official import deviations, official_names, renamings, wrong_labels
 from kolektor_cli.raw.reading import Derive, Derived, Examined, examine
 from kolektor_cli.raw.releases import Release, kolektorsdd_boxes
 from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
@@ -66,11 +66,17 @@ class Scan:
 
 
 def scan_source(
-    source: Source, *, jobs: int | None = None, progress: Progress = no_progress
+    source: Source,
+    *,
+    trust_masks: bool = False,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
 ) -> Scan:
     """Return the samples of a source, the duplicates among them, and findings.
 
-    Every file is read, hashed and decoded. `jobs` defaults to the number of processors.
+    Every file is read, hashed and decoded. With `trust_masks`, a label that contradicts the
+    official one of the same image is a warning, and else an error. `jobs` defaults to the number of
+    processors.
 
     Raises
     ------
@@ -78,7 +84,9 @@ def scan_source(
         The source holds no sample in a known layout, or samples in two layouts, or an item in two
         places.
     """
-    return scan_and_derive(source, _derive_nothing, jobs=jobs, progress=progress)[0]
+    return scan_and_derive(
+        source, _derive_nothing, trust_masks=trust_masks, jobs=jobs, progress=progress
+    )[0]
 
 
 def _derive_nothing(_sample: Sample, _image: Pixels, _mask: Pixels | None) -> None:
@@ -89,23 +97,26 @@ def scan_and_derive(
     source: Source,
     derive: Derive[Derived],
     *,
+    trust_masks: bool = False,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Scan, dict[str, Derived]]:
     """Return the scan of a source, and what `derive` returns for each sample, by name.
 
-    Each file is decoded once for both. Several threads call `derive` at once, before duplicates are
-    known: a sample may be left out later, and its group is still its item.
+    Each file is decoded once for both. Several threads call `derive` at once, before duplicates and
+    official images are known: a sample may be left out later, or get its official name, and its
+    group is still its item.
     """
     seen, derived = _examine_all(source, derive, jobs, progress)
     release = seen.release
-    repeats = _repeated_parts(seen.samples.values(), release)
-    rows = {row: sample for row, sample in seen.samples.items() if sample.name not in repeats}
+    unfit = _unfit(seen, trust_masks=trust_masks)
+    rows = {row: sample for row, sample in seen.samples.items() if sample.name not in unfit}
     pairs = find_duplicates(source, rows, seen.similar)
     contradictions = find_contradictions(pairs, release)
-    findings = [*seen.findings, *repeats.values(), *contradictions.values()]
-    findings += [*find_doubts(pairs, contradictions), *find_differing_masks(pairs)]
-    bad = {name: finding.code for name, finding in (repeats | contradictions).items()}
+    labels = wrong_labels(release, rows.values(), trust_masks=trust_masks)
+    findings = [*seen.findings, *unfit.values(), *contradictions.values(), *labels.values()]
+    findings += [*find_doubts(pairs, contradictions), *find_differing_masks(pairs, release)]
+    bad = {name: finding.code for name, finding in (unfit | contradictions).items()}
 
     samples = with_groups([s for s in rows.values() if s.name not in contradictions], pairs)
     duplicates = [pair for a, b, pair in pairs if not {a.name, b.name} & contradictions.keys()]
@@ -123,6 +134,13 @@ def scan_and_derive(
         official_masks=sum(map(release.has_mask, samples)) if knows_masks else None,
     )
     return scan, derived
+
+
+def _unfit(seen: _Seen, *, trust_masks: bool) -> dict[str, Finding]:
+    """Return a finding for each sample that is left out before duplicates are looked for."""
+    samples = seen.samples.values()
+    labels = {} if trust_masks else wrong_labels(seen.release, samples, trust_masks=False)
+    return {**_repeated_parts(samples, seen.release), **labels}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +164,46 @@ def _examine_all(
     examine_one = partial(examine, source, MaskReader(source), release, candidates, derive)
     examined, similar = _with_similar(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
-    findings += [finding for result in examined for finding in result.findings]
+    # One problem of many samples is one finding.
+    findings += dict.fromkeys(finding for result in examined for finding in result.findings)
     samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
-    findings += deviations(release, list(samples.values()), candidates)
+    names = official_names(release, list(samples.values()), candidates)
+    samples, similar = _rename(samples, similar, names)
+    present = {names.get(name, name) for name in candidates}
+    findings += renamings(release, names)
+    findings += deviations(release, list(samples.values()), present)
     seen = _Seen(
         release=release,
-        has_official_names=bool(release.names & candidates.keys()),
+        has_official_names=bool(release.names & present),
         samples=samples,
         similar=similar,
         left_out={r.name: r.findings[0].code for r in examined if not r.sample},
         findings=findings,
     )
-    return seen, {r.name: r.derived for r in examined if r.derived is not None}
+    derived = {names.get(r.name, r.name): r.derived for r in examined if r.derived is not None}
+    return seen, derived
+
+
+def _rename(
+    samples: Mapping[int, Sample], similar: list[tuple[int, int]], names: Mapping[str, str]
+) -> tuple[dict[int, Sample], list[tuple[int, int]]]:
+    """Give samples their official names, and number them anew: in natural order of the names."""
+    renamed = {row: _with_name(s, names.get(s.name, s.name)) for row, s in samples.items()}
+    order = sorted(renamed, key=lambda row: natural_key(renamed[row].name))
+    numbers = {row: number for number, row in enumerate(order)}
+    pairs = [
+        (min(numbers[i], numbers[j]), max(numbers[i], numbers[j]))
+        for i, j in similar
+        if i in numbers and j in numbers
+    ]
+    return {numbers[row]: renamed[row] for row in order}, pairs
+
+
+def _with_name(sample: Sample, name: str) -> Sample:
+    if name == sample.name:
+        return sample
+    item = name.rpartition("/")[0]
+    return replace(sample, name=name, item=item, group=item)
 
 
 def _with_similar(
@@ -200,18 +246,21 @@ def _finding_key(finding: Finding) -> tuple[object, ...]:
 def _repeated_parts(samples: Iterable[Sample], release: Release) -> dict[str, Finding]:
     """Return a finding for each sample that is not official and repeats an official one beside it.
 
-    These samples are left out: else one sample would count twice.
+    These samples are left out: else one sample would count twice. One with another mask stays.
     """
     samples = list(samples)
     official = {(_folder(s), s.image_sha256): s for s in samples if s.name in release.names}
     repeats = {}
     for sample in samples:
         original = official.get((_folder(sample), sample.image_sha256))
-        if original and sample.name not in release.names:
-            same = "" if sample.mask_sha256 == original.mask_sha256 else ", with another mask"
-            message = f"repeats {original.image}, byte for byte{same}; left out"
+        if original and sample.name not in release.names and _have_same_marks(sample, original):
+            message = f"repeats {original.image}, byte for byte; left out"
             repeats[sample.name] = Finding("warning", "repeated-part", sample.image, message)
     return repeats
+
+
+def _have_same_marks(first: Sample, second: Sample) -> bool:
+    return first.mask_sha256 == second.mask_sha256 or not first.defect_pixels + second.defect_pixels
 
 
 def _folder(sample: Sample) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -21,6 +22,11 @@ _DROPPED_FOLDERS = {
     *("__macosx", ".spotlight-v100", ".trashes", ".fseventsd", ".appledouble", "@eadir"),
     *("$recycle.bin", "system volume information"),
 }
+
+_SPLIT_FILE = re.compile(
+    r"(ksdd2?_)?split_(weakly_)?\d+(_\d+)?\.(pyb|pkl|pickle)", re.IGNORECASE | re.ASCII
+)
+"""Names of the authors' split files; KolektorSDD2's archive holds split_weakly_0.pyb and others."""
 
 _MANY = 10
 """The most stray files of a folder that are reported one by one; more are one finding."""
@@ -54,6 +60,20 @@ def without_droppings(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
             dropped[folder].append(name)
     message = "added by an operating system, and not part of the dataset"
     return kept, list(stray_findings("info", dropped, message))
+
+
+def authors_splits(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
+    """Return the names without the authors' split files, and a finding if there are any."""
+    names = list(names)
+    splits = [name for name in names if _SPLIT_FILE.fullmatch(last_part(name))]
+    if not splits:
+        return names, []
+    message = "holds a split of the authors; --split takes it"
+    if len(splits) > 1:
+        message = f"and {len(splits) - 1} more files hold splits of the authors; --split takes one"
+    known = set(splits)
+    finding = Finding("info", "split-file", splits[0], message)
+    return [name for name in names if name not in known], [finding]
 
 
 def _dropped_folder(name: str) -> str | None:

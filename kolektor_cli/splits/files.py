@@ -15,13 +15,21 @@ from kolektor_cli.splits.split import Split, SplitName
 COLUMNS = ("sample", "item", "group", "label", "split")
 """Columns of a split file, in this order; reading needs only ``sample`` and ``split``."""
 
+SEGMENTED = "segmented"
+"""The column that follows, in a split that tells whose pixel labels are to be used: ``true``,
+``false``, or nothing where it does not tell."""
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+
 
 def split_rows(split: Split, samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of a split file: `COLUMNS`, then the samples in natural order."""
-    yield COLUMNS
+    yield (*COLUMNS, SEGMENTED) if split.segmented else COLUMNS
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
         split_name = split.assigned[sample.name]
-        yield sample.name, sample.item, sample.group, sample.label, split_name
+        known = split.segmented.get(sample.name)
+        told = ("" if known is None else str(known).lower(),) if split.segmented else ()
+        yield sample.name, sample.item, sample.group, sample.label, split_name, *told
 
 
 def split_bytes(split: Split, samples: Sequence[Sample]) -> bytes:
@@ -38,16 +46,16 @@ def read_split(
 
     `name` stands for the file in error messages. A CSV file must have exactly one row for each of
     `samples` and no others. Columns and rows may be in any order; unknown columns are ignored.
-    `read_pickled_folds` and `read_pickled_numbers` describe the pickles: in KolektorSDD, the items
-    of the selected test list are tested and the good samples of all others train; in KolektorSDD2,
-    the numbers of the second list are tested and the good samples of the first train.
+    `read_pickled_folds` and `read_pickled_numbers` describe the pickles: what the list for tests
+    names is tested, the good samples of what the list for training names train, and all others are
+    unused. Whose pixel labels are to be used is kept.
 
     Raises
     ------
     SplitFileError
         The file is not UTF-8 or lacks a column; a sample is unknown, repeated or missing; a split
-        name or a label is wrong; a defective sample is in train or val; `fold` is given for a CSV
-        file; or a pickle is damaged or of another release than the samples.
+        name, a label or a truth value is wrong; a defective sample is in train or val; `fold` is
+        given for a CSV file; or a pickle is damaged or of another release than the samples.
     """
     if data.startswith(PICKLE_START):
         return split_by_pickle(data, samples, name, fold)
@@ -56,18 +64,28 @@ def read_split(
     rows = _read_rows(data, name)
     by_name = {sample.name: sample for sample in samples}
     assigned: dict[str, SplitName] = {}
+    segmented: dict[str, bool] = {}
     for line, row in rows:
         sample, split = _check_row(row, by_name, f"{name}, line {line}")
         if sample.name in assigned:
             raise SplitFileError(f"{name}, line {line}: {sample.name} is repeated")
         assigned[sample.name] = split
+        if row.get(SEGMENTED):
+            segmented[sample.name] = _truth(row[SEGMENTED], f"{name}, line {line}")
     missing = [sample.name for sample in samples if sample.name not in assigned]
     if missing:
         raise SplitFileError(
             f"{name}: does not say where {_some(missing)} of the source should go; "
             "give each a line, with the split 'unused' if it is to be left out"
         )
-    return Split("file", {}, assigned)
+    return Split("file", {}, assigned, segmented)
+
+
+def _truth(text: str, place: str) -> bool:
+    truth = _TRUTHS.get(text.casefold())
+    if truth is None:
+        raise SplitFileError(f"{place}: {text!r} in {SEGMENTED} is neither true nor false")
+    return truth
 
 
 def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from collections.abc import Collection, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample, natural_key
-from kolektor_cli.splits.split import Split, SplitName, split_by_items
+from kolektor_cli.splits.split import Split, SplitName
 
 PICKLE_START = b"\x80"
 """First byte of every pickle since protocol 2; no text in UTF-8 starts with it."""
 
 _DAMAGE = (EOFError, IndexError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 """What the unpickler raises on damaged data, besides its own error."""
+
+_Entry = TypeVar("_Entry")
+
+Listed: TypeAlias = dict[_Entry, bool | None]
+"""Items or numbers, each with whether its pixel labels are to be used; None if unsaid."""
 
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 """Opcodes that store a value in the unpickler's memo."""
@@ -34,41 +39,65 @@ def split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int
         if fold is not None:
             raise SplitFileError(f"{name}: has no folds: leave out --fold with KolektorSDD2")
         return _split_by_numbers(*read_pickled_numbers(data, name), samples, name)
-    folds = read_pickled_folds(data, name)
+    folds = read_pickled_lists(data, name)
     if fold is None or not 0 <= fold < len(folds):
         raise SplitFileError(f"{name}: has the folds 0 to {len(folds) - 1}; choose with --fold")
+    train, test = folds[fold]
     items = {sample.item for sample in samples}
-    strangers = sorted(set(folds[fold]) - items, key=natural_key)
-    if strangers:
-        raise SplitFileError(
-            f"{name}: fold {fold} tests {strangers[0]}, which is not in the source"
-        )
-    return Split("file", {"fold": fold}, split_by_items(samples, folds[fold]))
+    for verb, listed in (("tests", test), ("trains on", train)):
+        strangers = sorted(listed.keys() - items, key=natural_key)
+        if strangers:
+            raise SplitFileError(
+                f"{name}: fold {fold} {verb} {strangers[0]}, which is not in the source"
+            )
+    return _split_by_lists(train, test, samples, name, {"fold": fold})
 
 
 def _split_by_numbers(
-    train: Collection[int], test: Collection[int], samples: Sequence[Sample], name: str
+    train: Listed[int], test: Listed[int], samples: Sequence[Sample], name: str
 ) -> Split:
     """Test the samples with the numbers `test`; train on the good ones of `train`."""
     items = {sample.item for sample in samples}
     strangers = sorted(number for number in {*train, *test} if str(number) not in items)
     if strangers:
         raise SplitFileError(f"{name}: names the image {strangers[0]}, which is not in the source")
-    trained, tested = set(map(str, train)), set(map(str, test))
-    if trained & tested:
-        both = min(trained & tested, key=natural_key)
-        raise SplitFileError(f"{name}: names the image {both} both to train on and to test")
-    assigned: dict[str, SplitName] = dict.fromkeys((sample.name for sample in samples), "unused")
+    trained, tested = ({str(n): known for n, known in listed.items()} for listed in (train, test))
+    return _split_by_lists(trained, tested, samples, name, {})
+
+
+def _split_by_lists(
+    train: Listed[str],
+    test: Listed[str],
+    samples: Sequence[Sample],
+    name: str,
+    parameters: Mapping[str, int],
+) -> Split:
+    """Test the samples of the items `test`, train on the good ones of `train`, and no others."""
+    both = sorted(train.keys() & test.keys(), key=natural_key)
+    if both:
+        noun = "the item" if parameters else "the image"
+        raise SplitFileError(f"{name}: names {noun} {both[0]} both to train on and to test")
+    assigned: dict[str, SplitName] = {}
+    segmented: dict[str, bool] = {}
     for sample in samples:
-        if sample.item in tested:
-            assigned[sample.name] = "test"
-        elif sample.item in trained and sample.label == "good":
-            assigned[sample.name] = "train"
-    return Split("file", {}, assigned)
+        known = test.get(sample.item, train.get(sample.item))
+        if known is not None:
+            segmented[sample.name] = known
+        trains = sample.item in train and sample.label == "good"
+        assigned[sample.name] = "test" if sample.item in test else "train" if trains else "unused"
+    return Split("file", parameters, assigned, segmented)
 
 
 def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
     """Return the tested items of each fold in the authors' pickle of KolektorSDD.
+
+    Errors are those of `read_pickled_lists`.
+    """
+    return tuple(tuple(test) for _, test in read_pickled_lists(data, name))
+
+
+def read_pickled_lists(data: bytes, name: str) -> tuple[tuple[Listed[str], Listed[str]], ...]:
+    """Return the items of each fold in the authors' pickle of KolektorSDD: to train on, to test.
 
     Reads both published forms: ``(train, test)`` with lists of ``(item, is_segmented)`` and
     ``(train, test, all)`` with lists of items; ``train`` and ``test`` have a list for each fold.
@@ -81,8 +110,9 @@ def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
     """
     content = _load_pickle(data, name)
     try:
-        _, test, *_ = content
-        return tuple(tuple(_item_of(entry) for entry in fold) for fold in test)
+        train, test, *_ = content
+        folds = [tuple(map(_items_of, fold)) for fold in zip(train, test, strict=True)]
+        return tuple((trained, tested) for trained, tested in folds)
     except (TypeError, ValueError, LookupError) as error:
         raise SplitFileError(
             f"{name}: is not a pickle of KolektorSDD's folds, (train, test) with a list a fold; "
@@ -90,7 +120,7 @@ def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
         ) from error
 
 
-def read_pickled_numbers(data: bytes, name: str) -> tuple[frozenset[int], frozenset[int]]:
+def read_pickled_numbers(data: bytes, name: str) -> tuple[Listed[int], Listed[int]]:
     """Return the numbers to train on and those to test in the authors' pickle of KolektorSDD2.
 
     Its form is ``(train, test)``, with lists of ``(number, is_segmented)``. Executes nothing in the
@@ -103,13 +133,13 @@ def read_pickled_numbers(data: bytes, name: str) -> tuple[frozenset[int], frozen
     """
     content = _load_pickle(data, name)
     try:
-        train, test = (frozenset(number for number, _ in entries) for entries in content)
+        train, test = map(_numbers_of, content)
     except (TypeError, ValueError) as error:
         raise SplitFileError(
             f"{name}: is not a pickle of KolektorSDD2's split, (train, test) of numbers; those of "
             "KolektorSDD's folds are for KolektorSDD"
         ) from error
-    if not all(isinstance(number, int) for number in train | test):
+    if not all(isinstance(number, int) for number in (*train, *test)):
         raise SplitFileError(f"{name}: is not a split of KolektorSDD2, whose images have numbers")
     return train, test
 
@@ -139,9 +169,23 @@ def _refuse_far_places(data: bytes) -> None:
             raise pickle.UnpicklingError(f"puts something in the place {argument}")
 
 
-def _item_of(entry: Any) -> str:
-    """Return the item of an entry, which is a name or starts with one."""
-    item = entry if isinstance(entry, str) else entry[0]
-    if not isinstance(item, str):
-        raise TypeError("an entry does not begin with an item's name")
-    return item
+def _items_of(entries: Iterable[Any]) -> Listed[str]:
+    """Return the items of entries, which are names, or names and whether they are segmented."""
+    found: Listed[str] = {}
+    for entry in entries:
+        item, known = (entry, None) if isinstance(entry, str) else (entry[0], _truth(entry[1]))
+        if not isinstance(item, str):
+            raise TypeError("an entry does not begin with an item's name")
+        found[item] = known
+    return found
+
+
+def _numbers_of(entries: Iterable[Any]) -> Listed[int]:
+    return {number: _truth(known) for number, known in entries}
+
+
+def _truth(value: object) -> bool:
+    """Return a truth value, which some write as 0 or 1."""
+    if value not in (0, 1):
+        raise TypeError(f"{value!r} does not say whether an image is segmented")
+    return bool(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from kolektor_cli.samples import Duplicate, DuplicateKind, Label, Sample
@@ -61,7 +61,7 @@ class SplitOptions:
 
     def given(self) -> dict[str, object]:
         """Return the protocol options that were given, by name."""
-        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        options = {option.name: getattr(self, option.name) for option in fields(self)}
         del options["protocol"], options["file"]
         # By identity, because the seed 0 and the fold 0 equal False.
         return {
@@ -87,12 +87,14 @@ class Split:
     """The split of every sample, and the protocol that assigned it.
 
     `assigned` maps the name of every sample to its split. `parameters` are the protocol's options,
-    as in the manifest.
+    as in the manifest. `segmented` says of the samples for which the split tells it whether their
+    pixel labels are to be used, or, in supervised training, only their image labels.
     """
 
     protocol: str
     parameters: Mapping[str, int | float | str]
     assigned: Mapping[str, SplitName]
+    segmented: Mapping[str, bool] = field(default_factory=dict)
 
 
 def split_by_items(samples: Sequence[Sample], items: Iterable[str]) -> dict[str, SplitName]:
@@ -118,3 +120,33 @@ def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate
 def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[SplitName, Label]]:
     """Return the numbers of samples, by split and label."""
     return Counter((split.assigned[sample.name], sample.label) for sample in samples)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedCounts:
+    """How many training samples a split lists, and of how many the pixel labels are known.
+
+    Samples that supervised methods alone train on count, too.
+    """
+
+    listed: int
+    segmented: int
+    defective: int
+    defective_segmented: int
+
+
+def count_segmented(split: Split, samples: Iterable[Sample]) -> SegmentedCounts | None:
+    """Return the numbers of training samples with pixel labels; None if the split tells of none."""
+    known = [
+        (sample.label == "defective", split.segmented[sample.name])
+        for sample in samples
+        if sample.name in split.segmented and split.assigned[sample.name] != "test"
+    ]
+    if not known:
+        return None
+    return SegmentedCounts(
+        listed=len(known),
+        segmented=sum(segmented for _, segmented in known),
+        defective=sum(defective for defective, _ in known),
+        defective_segmented=sum(defective and segmented for defective, segmented in known),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -26,7 +26,8 @@ FORMAT = 2
 """The format that this version writes, and the newest that it reads.
 
 Format 2 added ``lost``, the `placement` of each file's geometry, and the option ``fit``. In format
-1 every image is stretched, so its placement is the whole output and nothing is lost.
+1 every image is stretched, so its placement is the whole output and nothing is lost. ``segmented``
+is there only if the split tells of it, so it needs no format of its own.
 """
 
 _CHECKSUM = b',\n  "sha256": '
@@ -61,7 +62,7 @@ class FileEntry:
 class Manifest:
     """The record of how a tree was made.
 
-    `lost`, `unused` and `left_out` are as in `Plan`.
+    `lost`, `unused` and `left_out` are as in `Plan`. `segmented` is that of the `Split`.
     """
 
     kolektor: str
@@ -75,6 +76,7 @@ class Manifest:
     left_out: Mapping[str, str]
     fingerprint: str
     files: tuple[FileEntry, ...]
+    segmented: Mapping[str, bool] = field(default_factory=dict)
 
 
 def fingerprint(files: Iterable[tuple[str, str]]) -> str:
@@ -124,6 +126,8 @@ def _texts_of(manifest: Manifest) -> Iterator[str]:
         "unused": manifest.unused,
         "left_out": dict(manifest.left_out),
     }
+    if manifest.segmented:
+        content["segmented"] = dict(manifest.segmented)
     yield json.dumps(content, indent=2).removesuffix("\n}")
     yield ',\n  "files": ['
     end = "]"

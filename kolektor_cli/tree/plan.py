@@ -72,13 +72,15 @@ def make_plan(
     category: str,
     color: Color = "rgb",
     names: Names = "index",
+    trust_masks: bool = False,
 ) -> Plan:
     """Return the plan of a tree: each file's path and geometry, and what the manifest says.
 
     `fitted` has the views of every sample (see `kolektor_cli.tree.views`); all views of a sample
     are in one split. With `names` ``index``, the files of a folder are numbered from 0 in the order
     of the samples, with the same number of digits in all folders. With ``source``, they are named
-    ``<item>_<part>``, plus ``_0``, ``_1``, ... if the fit may make several images of one.
+    ``<item>_<part>``, plus ``_0``, ``_1``, ... if the fit may make several images of one. The
+    options name `trust_masks` only if it is given.
 
     Raises
     ------
@@ -86,10 +88,13 @@ def make_plan(
         The category cannot name a folder; no image is left to train on, or no good or no defective
         image to test; or names collide, or sort in another order than their masks.
     """
+    options = {**fit_options(fitted.fit), "color": color, "names": names}
+    if trust_masks:
+        options["trust_masks"] = True
     return Plan(
         category=check_category(category),
         release=scan.release,
-        options={**fit_options(fitted.fit), "color": color, "names": names},
+        options=options,
         color=color,
         split=split,
         images=_plan_images(scan.samples, split, fitted, names),

@@ -13,6 +13,7 @@ from kolektor_cli.errors import OutputError
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.load import read_image, read_mask
+from kolektor_cli.samples import natural_key
 from kolektor_cli.tree.derive import FOLDER, DerivedFile, DerivedView, make_folder, write_views
 from kolektor_cli.tree.layout import MANIFEST_NAME, Color
 from kolektor_cli.tree.manifest import FileEntry, Manifest, Role, fingerprint, to_pieces
@@ -145,7 +146,12 @@ def _make_manifest(plan: Plan, entries: list[FileEntry]) -> Manifest:
         left_out=plan.left_out,
         fingerprint=fingerprint((e.path, e.pixels_sha256) for e in entries),
         files=tuple(entries),
+        segmented=_sorted(plan.split.segmented),
     )
+
+
+def _sorted(segmented: Mapping[str, bool]) -> dict[str, bool]:
+    return {name: segmented[name] for name in sorted(segmented, key=natural_key)}
 
 
 def _check_listing(stage: Path, lengths: Mapping[str, int]) -> None:

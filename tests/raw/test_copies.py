@@ -1,4 +1,4 @@
-"""What file managers name as copies is told from what is none, and compared with its original."""
+"""What file managers name as copies is left out only if its content is that of its original."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kolektor_cli.io.source import open_source
-from kolektor_cli.raw.copies import original_folder, original_stem, without_copies
+from kolektor_cli.raw.copies import comparing, original_folder, originals_of, part_and_role
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,12 @@ from kolektor_cli.raw.copies import original_folder, original_stem, without_copi
     ],
 )
 def test_endings_of_copies_are_known_before_and_behind_that_of_a_mask(ending: str) -> None:
-    assert original_stem(f"10301{ending}", "_GT") == "10301"
-    assert original_stem(f"10301_GT{ending}", "_GT") == "10301_GT"
-    assert original_stem(f"10301{ending}_GT", "_GT") == "10301_GT"
-    assert original_stem(f"10301{ending}_gt", "_GT") == "10301_gt"
+    part = f"10301{ending}"
+    assert list(originals_of(part))[-1] == "10301"
+    assert list(originals_of(f"a/{part}"))[-1] == "a/10301"
+    assert part_and_role(part, "_GT") == (part, False)
+    for stem in (f"10301_GT{ending}", f"10301{ending}_GT", f"10301{ending}_gt"):
+        assert part_and_role(stem, "_GT") == (part, True)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,14 @@ def test_endings_of_copies_are_known_before_and_behind_that_of_a_mask(ending: st
     ],
 )
 def test_other_names_are_no_copies(stem: str) -> None:
-    assert original_stem(stem, "_GT") is None
+    assert list(originals_of(stem)) == []
+
+
+def test_originals_come_nearest_first() -> None:
+    assert list(originals_of("t/part (1) (copy) - Copy")) == [
+        "t/part (1) (copy)", "t/part (1)", "t/part",
+    ]  # fmt: skip
+    assert list(originals_of("t/(copy)")) == []
 
 
 def test_folder_is_a_copy_of_one_beside_it_alone() -> None:
@@ -43,31 +52,15 @@ def test_folder_is_a_copy_of_one_beside_it_alone() -> None:
     assert original_folder("kos01 (copy)", folders) is None
     assert original_folder("b/kos02 copy", folders) is None
     assert original_folder("kos02", folders) is None
+    assert original_folder("x (1) - Copy", ["x (1)", "x"]) == "x (1)"
 
 
-def test_copies_are_left_out_and_compared(tmp_path: Path) -> None:
-    for name, data in {
-        "1.png": b"a", "1 (copy).png": b"a", "1 (2).PNG": b"b", "2 (copy).png": b"a",
-        "deep/1 (copy).png": b"a",
-    }.items():  # fmt: skip
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+def test_files_are_compared_and_one_that_cannot_be_read_equals_none(tmp_path: Path) -> None:
+    for name, data in {"1.png": b"a", "1 (copy).png": b"a", "1 (2).png": b"b"}.items():
         (tmp_path / name).write_bytes(data)
+    (tmp_path / "gone.png").symlink_to("nowhere")
     with open_source(tmp_path) as source:
-        kept, findings = without_copies(source, source.names, "_GT")
-    assert kept == ["1.png"]
-    assert {f.path: f.message.partition(";")[0] for f in findings} == {
-        "1 (copy).png": "repeats 1.png, byte for byte",
-        "1 (2).PNG": "is named as a copy of 1.png, and differs from it",
-        "2 (copy).png": "is named as a copy, but no original is beside it",
-        "deep/1 (copy).png": "is named as a copy, but no original is beside it",
-    }
-    assert {(f.severity, f.code) for f in findings} == {("warning", "copy")}
-
-
-def test_copy_that_cannot_be_read_is_left_out_all_the_same(tmp_path: Path) -> None:
-    (tmp_path / "1.png").write_bytes(b"a")
-    (tmp_path / "1 (copy).png").symlink_to("nowhere")
-    with open_source(tmp_path) as source:
-        kept, [finding] = without_copies(source, source.names, "_GT")
-    assert kept == ["1.png"]
-    assert "not compared: 1 (copy).png: is not a regular file" in finding.message
+        same = comparing(source)
+        assert same("1.png", "1 (copy).png")
+        assert not same("1.png", "1 (2).png")
+        assert not same("gone.png", "gone.png")

@@ -13,6 +13,7 @@ from kolektor_cli.cli.render.tables import (
     few,
     findings_json,
     leaks_json,
+    segmented_notes,
     text_range,
 )
 from kolektor_cli.core.conversion import Conversion
@@ -124,6 +125,7 @@ def fit_json(summary: FitSummary) -> JsonObject:
 def conversion_notes(conversion: Conversion) -> Iterator[str]:
     """Say which defects a conversion loses, and what the files beside the tree do not list."""
     plan = conversion.plan
+    yield from segmented_notes(plan.split, conversion.scan.samples)
     if plan.lost:
         lost = few(plan.lost)
         yield f"lost    the fit cuts off every defect of {lost}: what is left counts as good"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.raw.synthetic import SyntheticCounts
-from kolektor_cli.samples import LABELS
-from kolektor_cli.splits.split import SPLIT_NAMES, Counts, Leak
+from kolektor_cli.samples import LABELS, Sample
+from kolektor_cli.splits.split import SPLIT_NAMES, Counts, Leak, Split, count_segmented
 
 Cell: TypeAlias = "str | int"
 
@@ -79,3 +79,13 @@ def synthetic_table(title: str, counts: SyntheticCounts) -> Table:
 def envelope(version: str, command: str, ok: bool, result: Mapping[str, Any]) -> JsonObject:
     """Wrap a result as every command prints it."""
     return {"kolektor": version, "command": command, "ok": ok, **result}
+
+
+def segmented_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
+    """Say of how many training samples a split file says that their pixel labels are known."""
+    counts = count_segmented(split, samples)
+    if counts is not None:
+        yield (
+            f"segmented: {counts.segmented} of {counts.listed} training samples are fully labelled "
+            f"by the split file, {counts.defective_segmented} of the {counts.defective} defective"
+        )
