@@ -114,9 +114,13 @@ def item_folders(names: Iterable[str]) -> Folders:
         folder: files
         for folder, files in folders.items()
         if folder in flat
-        or ITEM_NAME.fullmatch(last_part(folder))
+        or _is_item_name(last_part(folder))
         or _holds_samples(files, parts=bool(folder))
     }
+
+
+def _is_item_name(name: str) -> bool:
+    return any(map(ITEM_NAME.fullmatch, (name, *originals_of(name))))
 
 
 def _flat_folders(folders: Folders) -> set[str]:

@@ -148,25 +148,26 @@ def test_stray_copies_are_left_out_and_told_of(make_dataset_2: MakeDataset) -> N
     found = scan(root)
     assert found.samples == before.samples
     assert unusual(found) == [
-        ("warning", "copy", path)
-        for path in (
-            *("test/20000 - Copy.png", "train/10003 (copy).png", "train/10003_GT (copy).png"),
-        )
+        ("error", "image-without-mask", "test/20000 - Copy.png"),
+        ("warning", "extra-part", "test/20000 - Copy"),
+        ("warning", "copy", "train/10003 (copy).png"),
+        ("warning", "copy", "train/10003_GT (copy).png"),
     ]
+    assert "differs from test/20000.png" in message(found, "image-without-mask")
     told = [f.message for f in found.findings if f.code == "copy"]
-    assert "differs from it" in told[0]
-    assert told[1] == "repeats train/10003.png, byte for byte; left out"
+    assert told[0] == "repeats train/10003.png, byte for byte; left out"
 
 
-def test_copy_without_its_original_becomes_no_sample(make_dataset_2: MakeDataset) -> None:
+def test_copy_without_its_original_is_a_sample(make_dataset_2: MakeDataset) -> None:
     root = make_dataset_2()
     for ending in ("", "_GT"):
         old = root / f"train/10003{ending}.png"
         old.rename(old.with_name(f"10003{ending} (copy).png"))
     found = scan(root)
     assert "train/10003" not in names(found)
-    assert len(found.samples) == 9
-    assert [code for _, code, _ in unusual(found)] == ["copy", "copy"]
+    assert "train/10003 (copy)" in names(found)
+    assert len(found.samples) == 10
+    assert unusual(found) == [("warning", "extra-part", "train/10003 (copy)")]
 
 
 def test_copies_in_item_folders_are_left_out(make_dataset: MakeDataset) -> None:
