@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kolektor_cli.findings import Finding, Severity
@@ -24,29 +25,51 @@ def official_names(
 ) -> dict[str, str]:
     """Map the names of samples to official ones, where the image is official and the name is not.
 
-    Content decides: an image that is, byte for byte, one of the release has that one's name. A name
-    belongs to the sample that has both name and image; next to one with image and mask; next to the
-    first in natural order. It stays with any other of `present`, all candidates, that has it.
+    Content decides: an image that is, byte for byte, one of the release has that one's name. Where
+    several samples have one file as image, the masks tell them apart, then the names, and then
+    their natural order. A name stays with any other of `present`, all candidates, that has it.
     """
-    taken = {sample.name for sample in samples if release.has_image(sample)}
-    others = sorted((s for s in samples if s.name not in taken), key=lambda s: natural_key(s.name))
-    names: dict[str, str] = {}
-    for with_mask in (True, False):
+    copies = Counter(sample.image_sha256 for sample in samples)
+    settled = {
+        sample.name
+        for sample in samples
+        if release.has_image(sample)
+        and (
+            release.has_mask(sample)
+            or copies[sample.image_sha256] < len(release.by_image[sample.image_sha256])
+        )
+    }
+    found = {name: name for name in settled}
+    others = sorted((s for s in samples if s.name not in settled), key=_natural)
+    for fits in (_has_mask_of, _has_name_of, _has_image_of):
         for sample in others:
-            free = (
-                official.name
-                for official in release.by_image.get(sample.image_sha256, ())
-                if official.name not in taken
-                and (not with_mask or official.mask_sha256 == sample.mask_sha256)
-            )
-            name = next(free, None) if sample.name not in names else None
+            officials = release.by_image.get(sample.image_sha256, ())
+            free = (o.name for o in officials if o.name not in settled and fits(sample, o))
+            name = None if sample.name in found else next(free, None)
             if name is not None:
-                names[sample.name] = name
-                taken.add(name)
+                found[sample.name] = name
+                settled.add(name)
+    names = {old: new for old, new in found.items() if old != new}
     while clashing := [old for old, new in names.items() if new in set(present) - names.keys()]:
         for old in clashing:
             del names[old]
     return names
+
+
+def _natural(sample: Sample) -> tuple[object, ...]:
+    return natural_key(sample.name)
+
+
+def _has_mask_of(sample: Sample, official: OfficialSample) -> bool:
+    return sample.mask_sha256 == official.mask_sha256
+
+
+def _has_name_of(sample: Sample, official: OfficialSample) -> bool:
+    return sample.name == official.name
+
+
+def _has_image_of(sample: Sample, official: OfficialSample) -> bool:
+    return sample.image_sha256 == official.image_sha256
 
 
 def renamings(release: Release, names: Mapping[str, str]) -> Iterator[Finding]:

@@ -153,9 +153,7 @@ def test_copy_of_an_image_with_another_label_is_an_error_of_both(
     (root / "elsewhere/x_GT.png").rename(root / "train/10001_GT (copy).png")
     shutil.rmtree(root / "elsewhere")
     found = scan(root)
-    assert found.left_out == dict.fromkeys(
-        ("train/10001", "train/10001 (copy)"), "duplicate-label"
-    )
+    assert found.left_out == dict.fromkeys(("train/10001", "train/10001 (copy)"), "duplicate-label")
 
 
 def test_copy_of_a_mask_alone_is_left_out_or_an_error(make_dataset_2: MakeDataset) -> None:
