@@ -71,9 +71,7 @@ ValOption: TypeAlias = Annotated[
 
 FoldOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(
-        metavar="I", min=0, help="vicos, grouped, a .pyb of KolektorSDD: the fold to test, from 0."
-    ),
+    typer.Option(metavar="I", min=0, help="vicos, grouped, .pyb file: the fold to test, from 0."),
 ]
 
 FoldsOption: TypeAlias = Annotated[

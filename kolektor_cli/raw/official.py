@@ -78,11 +78,12 @@ def renamings(release: Release, names: Mapping[str, str]) -> Iterator[Finding]:
         return
     old, new = min(names.items(), key=lambda pair: natural_key(pair[0]))
     contradicts = any(name in release.names for name in names)
+    severity: Severity = "warning" if contradicts else "info"
     message = (
         f"{len(names)} official images of {release.name} have other names here, such as {old}, "
         f"which is {new}; named by their content"
     )
-    yield Finding("warning" if contradicts else "info", "renamed", "", message)
+    yield Finding(severity, "renamed", "", message)
 
 
 def wrong_labels(

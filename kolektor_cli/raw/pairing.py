@@ -218,6 +218,9 @@ def _settle_repeated(
         if not first and not _is_flat(folders[chosen]):
             message = "lies inside another folder of samples; taken as if it lay beside it"
             findings.append(Finding("warning", "nested-item", chosen, message))
+        if release.splits and last_part(chosen).casefold() != name and chosen not in originals:
+            message = f"is named as a copy, but no {name} is here; taken for it"
+            findings.append(Finding("warning", "nested-item", chosen, message))
         others = [place for place in places if place != chosen]
         findings += [_compare_folders(chosen, place, folders, same) for place in others]
     return kept, findings

@@ -225,6 +225,7 @@ def test_half_that_is_named_as_a_copy_is_the_half_if_there_is_no_other(
     before = scan(root)
     (root / "train").rename(root / "train (1)")
     found = scan(root)
+    assert unusual(found) == [("warning", "nested-item", "train (1)")]
     assert names(found) == names(before)
     assert [s.official_split for s in found.samples] == [s.official_split for s in before.samples]
 
