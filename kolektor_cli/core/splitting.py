@@ -79,7 +79,8 @@ def split(
     with open_source(Path(source)) as opened:
         default = recognise(opened).protocol
         check_split(options, default)
-        scan = scan_source(opened, jobs=jobs, progress=partial(progress, "scan"))
+        # No pixel is written, so none is reduced too much.
+        scan = scan_source(opened, depth="full", jobs=jobs, progress=partial(progress, "scan"))
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
     return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))

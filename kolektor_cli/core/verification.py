@@ -125,7 +125,9 @@ def _scanned(
         yield None
         return
     with open_source(Path(source)) as opened:
-        yield _Origin(opened, scan_source(opened, jobs=jobs, progress=partial(progress, "scan")))
+        # Each manifest has its own depth; `check_source` reads images by it.
+        scan = scan_source(opened, depth="full", jobs=jobs, progress=partial(progress, "scan"))
+        yield _Origin(opened, scan)
 
 
 def _verify_category(

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from kolektor_cli.findings import Finding, Severity
+from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, similar_pairs
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
@@ -20,6 +21,7 @@ from kolektor_cli.raw.duplicates import (
     find_duplicates,
     with_groups,
 )
+from kolektor_cli.raw.images import told_once
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
 from kolektor_cli.raw.official import deviations
@@ -66,11 +68,16 @@ class Scan:
 
 
 def scan_source(
-    source: Source, *, jobs: int | None = None, progress: Progress = no_progress
+    source: Source,
+    *,
+    depth: Depth = None,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
 ) -> Scan:
     """Return the samples of a source, the duplicates among them, and findings.
 
-    Every file is read, hashed and decoded. `jobs` defaults to the number of processors.
+    Every file is read, hashed and decoded. Images of 16 bits are reduced by `depth`, which
+    changes nothing but findings. `jobs` defaults to the number of processors.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def scan_source(
         The source holds no sample in a known layout, or samples in two layouts, or an item in two
         places.
     """
-    return scan_and_derive(source, _derive_nothing, jobs=jobs, progress=progress)[0]
+    return scan_and_derive(source, _derive_nothing, depth=depth, jobs=jobs, progress=progress)[0]
 
 
 def _derive_nothing(_sample: Sample, _image: Pixels, _mask: Pixels | None) -> None:
@@ -89,6 +96,7 @@ def scan_and_derive(
     source: Source,
     derive: Derive[Derived],
     *,
+    depth: Depth = None,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Scan, dict[str, Derived]]:
@@ -97,7 +105,7 @@ def scan_and_derive(
     Each file is decoded once for both. Several threads call `derive` at once, before duplicates are
     known: a sample may be left out later, and its group is still its item.
     """
-    seen, derived = _examine_all(source, derive, jobs, progress)
+    seen, derived = _examine_all(source, derive, depth, jobs, progress)
     release = seen.release
     repeats = _repeated_parts(seen.samples.values(), release)
     rows = {row: sample for row, sample in seen.samples.items() if sample.name not in repeats}
@@ -138,15 +146,19 @@ class _Seen:
 
 
 def _examine_all(
-    source: Source, derive: Derive[Derived], jobs: int | None, progress: Progress
+    source: Source,
+    derive: Derive[Derived],
+    depth: Depth,
+    jobs: int | None,
+    progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
     release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive)
+    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive, depth)
     examined, similar = _with_similar(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
-    findings += [finding for result in examined for finding in result.findings]
+    findings += told_once(finding for result in examined for finding in result.findings)
     samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
     findings += deviations(release, list(samples.values()), candidates)
     seen = _Seen(

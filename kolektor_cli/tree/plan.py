@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.split import Split, SplitName
@@ -58,6 +59,7 @@ class Plan:
     lost: tuple[str, ...]
     unused: tuple[str, ...]
     left_out: Mapping[str, str]
+    depth: Depth = None
 
 
 _Member: TypeAlias = tuple[Sample, View, str]
@@ -72,6 +74,7 @@ def make_plan(
     category: str,
     color: Color = "rgb",
     names: Names = "index",
+    depth: Depth = None,
 ) -> Plan:
     """Return the plan of a tree: each file's path and geometry, and what the manifest says.
 
@@ -86,16 +89,18 @@ def make_plan(
         The category cannot name a folder; no image is left to train on, or no good or no defective
         image to test; or names collide, or sort in another order than their masks.
     """
+    asked = {} if depth is None else {"depth": depth}
     return Plan(
         category=check_category(category),
         release=scan.release,
-        options={**fit_options(fitted.fit), "color": color, "names": names},
+        options={**fit_options(fitted.fit), "color": color, "names": names, **asked},
         color=color,
         split=split,
         images=_plan_images(scan.samples, split, fitted, names),
         lost=tuple(_lost(scan.samples, split, fitted)),
         unused=tuple(s.name for s in scan.samples if split.assigned[s.name] == "unused"),
         left_out=scan.left_out,
+        depth=depth,
     )
 
 
