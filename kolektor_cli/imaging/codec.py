@@ -138,6 +138,9 @@ def _read_bmp_header(data: bytes, name: str) -> Header:
     width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
     header = _header("BMP", width, abs(height), name, alpha=depth in (16, 32))
     colors = struct.unpack_from("<I", data, 46)[0]
+    if compression in (1, 2, 3, 6):
+        kind = "compressed" if compression < 3 else "with bit masks, as for transparency"
+        raise ImageError(f"{name}: is a BMP {kind}, which is not read; save it as a usual one")
     if (
         compression != 0
         or depth not in (1, 4, 8, 16, 24, 32)

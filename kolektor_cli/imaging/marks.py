@@ -48,8 +48,8 @@ def decode_mask(data: bytes, name: str) -> Mask:
         )
     if stored.alpha_informs:
         raise ImageError(
-            f"{name}: holds transparency that says other than its colors, so what is marked is not "
-            "clear; save the mask as black and white, without transparency"
+            f"{name}: has transparency that its colors do not show, so it is not clear what is "
+            "marked; save the mask as black and white, without transparency"
         )
     colors = without_equal_channels(stored.colors)
     if colors.ndim == 2:
@@ -68,7 +68,9 @@ def _reduced(colors: Samples) -> Pixels:
 
 
 def _color_values(colors: Samples, bits: int) -> tuple[int, ...]:
-    numbers = np.zeros(colors.shape[:2], np.uint64)
+    marked = colors[colors.any(axis=2)]
+    numbers = np.zeros(len(marked), np.uint64)
     for channel in range(3):
-        numbers = numbers << np.uint64(bits) | colors[..., channel]
-    return tuple(np.unique(numbers).tolist())
+        numbers = numbers << np.uint64(bits) | marked[:, channel]
+    background = (0,) if 3 * len(marked) < colors.size else ()
+    return (*background, *np.unique(numbers).tolist())

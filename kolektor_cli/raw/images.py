@@ -84,5 +84,5 @@ def told_once(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield from same
         else:
             first = same[0]
-            message = f"{first.message}; so do {len(same) - 1} more files"
+            message = f"{first.message}; the same holds for {len(same) - 1} more files"
             yield Finding(first.severity, first.code, first.path, message)
