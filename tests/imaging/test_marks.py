@@ -226,6 +226,7 @@ IN_ALPHA = {
     "palette": png_of(
         drawn()[..., np.newaxis] // 255, 1, 3, palette=bytes(6), transparent=b"\0\xff"
     ),
+    "color": png_of(drawn()[..., np.newaxis], 8, 0, transparent=b"\0\xff"),
     "beside colors": saved_by_pillow(
         np.dstack([np.roll(drawn(), 1), BLACK, BLACK, drawn()]), "PNG"
     ),

@@ -15,6 +15,7 @@ from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.images import told_once
 from kolektor_cli.raw.scan import Scan, scan_source
 from tests.conftest import MakeDataset, draw_image
+from tests.rasters import png_of
 from tests.scans import message, named, scan, unusual, write_gray
 
 IMAGE = "kos02/Part1"
@@ -90,10 +91,10 @@ def test_value_that_the_depth_cannot_hold_is_an_error(make_dataset: MakeDataset)
     )
 
 
-@pytest.mark.parametrize("depth", [12, 14, "full"])
+@pytest.mark.parametrize("depth", [8, 12, "full"])
 def test_duplicates_do_not_depend_on_the_depth(make_dataset: MakeDataset, depth: Depth) -> None:
     root = make_dataset()
-    deep = of_bits(12)
+    deep = of_bits(8)  # of which `full` keeps nothing
     replace_image(root, deep)
     replace_image(root, deep, ".tif", "kos03/Part2")
     other = deep.copy()
@@ -157,6 +158,18 @@ def test_transparency_that_is_dropped_is_told_of(
     pixels[3, 4, 3] = alpha
     name = replace_image(root, pixels)
     assert unusual(scan(root)) == ([("warning", "transparency", name)] if told else [])
+
+
+def test_transparent_color_of_an_image_is_told_of(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    (root / f"{IMAGE}.jpg").unlink()
+    pixels = draw_image(7)
+    for key, told in ((int(pixels[0, 0]), True), (256, False)):
+        transparent = key.to_bytes(2, "big")
+        data = png_of(pixels[..., np.newaxis], 8, 0, transparent=transparent)
+        (root / f"{IMAGE}.png").write_bytes(data)
+        found = scan(root)
+        assert unusual(found) == ([("warning", "transparency", f"{IMAGE}.png")] if told else [])
 
 
 def test_what_many_files_have_is_told_once_with_a_count() -> None:
