@@ -17,7 +17,7 @@ from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.images import image_findings, orientation_findings
-from kolektor_cli.raw.masks import MaskReader, mask_findings
+from kolektor_cli.raw.masks import MaskFacts, MaskReader, mask_findings
 from kolektor_cli.raw.pairing import Candidate, pairing_problem
 from kolektor_cli.raw.releases import Release
 from kolektor_cli.samples import Sample
@@ -93,21 +93,25 @@ def examine(
     findings.sort(key=lambda finding: finding.severity != "error")
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
-    sample = Sample(
+    sample = _make_sample(name, files, seen, facts)
+    derived = derive(sample, seen.pixels, facts.pixels)
+    return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes, derived)
+
+
+def _make_sample(name: str, files: Candidate, image: _ImageFacts, mask: MaskFacts) -> Sample:
+    return Sample(
         name=name,
         item=files.item,
         group=files.item,
-        image=image,
-        mask=mask,
-        width=seen.width,
-        height=seen.height,
-        defect_pixels=facts.defect_pixels,
-        image_sha256=seen.sha256,
-        mask_sha256=facts.sha256,
+        image=files.images[0],
+        mask=files.masks[0],
+        width=image.width,
+        height=image.height,
+        defect_pixels=mask.defect_pixels,
+        image_sha256=image.sha256,
+        mask_sha256=mask.sha256,
         official_split=files.official_split,
     )
-    derived = derive(sample, seen.pixels, facts.pixels)
-    return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes, derived)
 
 
 def _read_image(source: Source, name: str, depth: Depth) -> _ImageFacts:
