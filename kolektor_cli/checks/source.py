@@ -8,6 +8,7 @@ from functools import partial
 
 from kolektor_cli.errors import ImageError, SourceError, UsageError
 from kolektor_cli.findings import Finding
+from kolektor_cli.imaging.depth import Depth, check_depth
 from kolektor_cli.imaging.geometry import Size, stretch
 from kolektor_cli.imaging.pixels import Pixels, pixels_sha256
 from kolektor_cli.imaging.resample import transform_mask
@@ -62,6 +63,7 @@ def _check_by_manifest(
 ) -> list[Finding]:
     try:
         fit = fit_of(found.options)
+        check_depth(found.options.get("depth"))
     except UsageError as error:
         return [Finding("error", "wrong-options", MANIFEST_NAME, str(error))]
     used = {entry.sample for entry in found.files}
@@ -148,7 +150,8 @@ def _check_files(
             message = f"was made from {name}, which is not a usable sample of the source"
             yield Finding("error", "no-source", entry.path, message)
     color: Color = "gray" if found.options.get("color") == "gray" else "rgb"
-    check = partial(_check_sample, tree.pngs, source, fitted, color, entries)
+    depth = check_depth(found.options.get("depth"))
+    check = partial(_check_sample, tree.pngs, source, fitted, color, depth, entries)
     for findings in parallel_map(check, samples, jobs, progress):
         yield from findings
 
@@ -158,6 +161,7 @@ def _check_sample(
     source: Source,
     fitted: Views,
     color: Color,
+    depth: Depth,
     entries: Mapping[str, Sequence[FileEntry]],
     sample: Sample,
 ) -> list[Finding]:
@@ -166,7 +170,7 @@ def _check_sample(
     known = [entry for entry in entries[sample.name] if entry.geometry in places]
     findings: list[Finding] = []
     try:
-        image = read_image(source, sample)
+        image = read_image(source, sample, depth)
         mask = read_mask(source, sample) if any(e.role == "mask" for e in known) else None
     except (SourceError, ImageError) as error:
         return [Finding("error", "no-source", entry.path, str(error)) for entry in known]

@@ -49,6 +49,13 @@ def convert(
     names: Annotated[
         Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
     ] = "index",
+    depth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BITS|full",
+            help="Of 16-bit images, keep the upper 8 of so many bits, from 8 to 16; full is 16.",
+        ),
+    ] = None,
     split: SplitOptions = DEFAULT_SPLIT,
     split_file: SplitFileOption = None,
     skip_bad: SkipBadOption = False,
@@ -95,6 +102,7 @@ def convert(
     from kolektor_cli.cli.output import Console
     from kolektor_cli.core.conversion import ConvertOptions, plan_conversion
     from kolektor_cli.core.conversion import convert as convert_source
+    from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
         category=category,
@@ -103,6 +111,7 @@ def convert(
         size=parse_size(size),
         color=color,
         names=names,
+        depth=parse_depth(depth),
         split=replace(split, file=split_file),
         table=table,
         skip_bad=skip_bad,

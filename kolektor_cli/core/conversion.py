@@ -18,6 +18,7 @@ from kolektor_cli.core.inspection import require_usable
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.depth import Depth, check_depth
 from kolektor_cli.io.parallel import dask_cluster
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.io.staging import clear_unfinished, staged
@@ -52,6 +53,10 @@ class ConvertOptions:
         ``rgb`` for three equal channels, which every consumer reads, or ``gray`` for one.
     names
         ``index`` for 000.png, 001.png, ..., or ``source`` for kos01_Part5.png.
+    depth
+        How the values of 16-bit images become 8-bit ones: ``"full"`` keeps the upper 8 bits, a
+        number from 8 to 16 the upper 8 bits of so many (12 for a camera of 12 bits). By default
+        the upper 8 bits, and an image that would keep fewer than 32 gray values is an error.
     split
         The protocol and its options, or a split file.
     table
@@ -68,6 +73,7 @@ class ConvertOptions:
     size: AskedSize = None
     color: Color = "rgb"
     names: Names = "index"
+    depth: Depth = None
     split: SplitOptions = DEFAULT_SPLIT
     table: bool = False
     skip_bad: bool = False
@@ -243,6 +249,7 @@ def _require_known(options: ConvertOptions) -> None:
     for name, value, known in choices:
         if value is not None and value not in known:
             raise UsageError(f"--{name} {value!r} is not one of {', '.join(known)}")
+    check_depth(options.depth)
 
 
 @contextmanager
@@ -259,14 +266,17 @@ def _scan(
     source: Source, choices: _Choices, stage: Path | None, jobs: int | None, progress: StepProgress
 ) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
     """Scan the source; where there is a stage, write the output files of each sample to it."""
-    told, trust = partial(progress, "scan"), choices.options.trust_masks
+    options, told = choices.options, partial(progress, "scan")
+    depth, trust = options.depth, options.trust_masks
     made: dict[str, tuple[DerivedView, ...]] = {}
     if stage is None:
-        scan = scan_source(source, trust_masks=trust, jobs=jobs, progress=told)
+        scan = scan_source(source, depth=depth, trust_masks=trust, jobs=jobs, progress=told)
     else:
-        derive = partial(derive_sample, make_folder(stage), choices.fit, choices.options.color)
-        scan, made = scan_and_derive(source, derive, trust_masks=trust, jobs=jobs, progress=told)
-    require_usable(scan, skip_bad=choices.options.skip_bad)
+        derive = partial(derive_sample, make_folder(stage), choices.fit, options.color)
+        scan, made = scan_and_derive(
+            source, derive, depth=depth, trust_masks=trust, jobs=jobs, progress=told
+        )
+    require_usable(scan, skip_bad=options.skip_bad)
     return scan, made
 
 
@@ -293,6 +303,7 @@ def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _P
         color=options.color,
         names=options.names,
         trust_masks=options.trust_masks,
+        depth=options.depth,
     )
     paths = [image.path for image in plan.images]
     beside = side_files(options.consumer, choices.out, choices.category, paths, table=options.table)

@@ -83,7 +83,8 @@ def split(
         default = recognise(opened).protocol
         check_split(options, default)
         told = partial(progress, "scan")
-        scan = scan_source(opened, trust_masks=trust_masks, jobs=jobs, progress=told)
+        # No pixel is written, so none is reduced too much.
+        scan = scan_source(opened, depth="full", trust_masks=trust_masks, jobs=jobs, progress=told)
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
     return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))

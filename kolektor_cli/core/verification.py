@@ -131,7 +131,9 @@ def _scanned(
     trust = any(map(_trusts_masks, folders))
     with open_source(Path(source)) as opened:
         told = partial(progress, "scan")
-        yield _Origin(opened, scan_source(opened, trust_masks=trust, jobs=jobs, progress=told))
+        # Each manifest has its own depth; `check_source` reads images by it.
+        scan = scan_source(opened, depth="full", trust_masks=trust, jobs=jobs, progress=told)
+        yield _Origin(opened, scan)
 
 
 def _trusts_masks(folder: Path) -> bool:

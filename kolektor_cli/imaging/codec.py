@@ -1,9 +1,9 @@
-"""Decoders for JPEG, PNG and BMP and an encoder for JPEG; every error names the file.
+"""Decoders for JPEG, PNG, BMP and TIFF and an encoder for JPEG; every error names the file.
 
 Pixels are uint8 arrays, rows first: height x width for one channel, height x width x 3 in RGB order
 for three. simplejpeg decodes JPEG in its strict mode: it raises an error where libjpeg only prints
 a warning to file descriptor 2 and fills the rest of a damaged picture with gray. OpenCV decodes PNG
-and BMP, after a check that the file is complete.
+and BMP, after a check that the file is complete. `kolektor_cli.imaging.tiff` decodes TIFF.
 """
 
 from __future__ import annotations
@@ -18,20 +18,28 @@ import numpy as np
 import simplejpeg
 
 from kolektor_cli.errors import ImageError
-from kolektor_cli.imaging.pixels import Pixels, to_gray, without_equal_channels
+from kolektor_cli.imaging.bmp import bmp_depth, read_alpha, read_indices
+from kolektor_cli.imaging.depth import Depth, to_8_bits
+from kolektor_cli.imaging.pixels import Pixels, Samples, without_equal_channels
 from kolektor_cli.imaging.png import (
     GRAY,
+    GRAY_ALPHA,
+    PALETTE,
     PNG_START,
     RGB,
+    RGB_ALPHA,
     SOFTWARE_CHUNK,
     only_pixels,
     png,
     png_chunks,
     read_png,
     unpack,
+    with_indices,
 )
+from kolektor_cli.imaging.stored import Stored, from_palette
+from kolektor_cli.imaging.tiff import TIFF_STARTS, decode_tiff, read_tiff
 
-Format: TypeAlias = Literal["JPEG", "PNG", "BMP"]
+Format: TypeAlias = Literal["JPEG", "PNG", "BMP", "TIFF"]
 
 MAX_PIXELS = 2**26
 """Largest image to decode, in pixels: a hundred times a KolektorSDD image. It bounds the memory
@@ -51,11 +59,17 @@ _BMP_START = b"BM"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Format of a file, with the width and height in pixels that it declares."""
+    """Format of a file, with the width and height in pixels that it declares.
+
+    `bits` are 16 if a channel has more than 8, else 8. `alpha` tells whether the file may hold
+    transparency.
+    """
 
     format: Format
     width: int
     height: int
+    bits: int = 8
+    alpha: bool = False
 
 
 def read_header(data: bytes, name: str) -> Header:
@@ -66,7 +80,8 @@ def read_header(data: bytes, name: str) -> Header:
     Raises
     ------
     ImageError
-        The file is empty, truncated, damaged, larger than `MAX_PIXELS`, or not a JPEG, PNG or BMP.
+        The file is empty, truncated, damaged, larger than `MAX_PIXELS`, or not a JPEG, PNG, BMP
+        or TIFF.
     """
     if not data:
         raise ImageError(f"{name}: is empty")
@@ -74,18 +89,23 @@ def read_header(data: bytes, name: str) -> Header:
         header = _read_jpeg_header(data, name)
     elif data.startswith(PNG_START):
         png = read_png(data, name)
-        header = _header("PNG", png.width, png.height, name)
+        header = _header("PNG", png.width, png.height, name, png.bit_depth, alpha=png.alpha)
     elif data.startswith(_BMP_START):
         header = _read_bmp_header(data, name)
+    elif data.startswith(TIFF_STARTS):
+        tiff = read_tiff(data, name)
+        header = _header("TIFF", tiff.width, tiff.height, name, tiff.bits, alpha=tiff.alpha)
     else:
-        raise ImageError(f"{name}: is not a JPEG, PNG or BMP image, whatever its name says")
+        raise ImageError(f"{name}: is not a JPEG, PNG, BMP or TIFF image, whatever its name says")
     return header
 
 
-def _header(format_: Format, width: int, height: int, name: str) -> Header:
+def _header(
+    format_: Format, width: int, height: int, name: str, bits: int = 8, *, alpha: bool = False
+) -> Header:
     if not 0 < width * height <= MAX_PIXELS:
         raise ImageError(f"{name}: claims {width}x{height} pixels; that is too large")
-    return Header(format_, width, height)
+    return Header(format_, width, height, 16 if bits == 16 else 8, alpha)
 
 
 def _read_jpeg_header(data: bytes, name: str) -> Header:
@@ -116,8 +136,11 @@ def _read_bmp_header(data: bytes, name: str) -> Header:
         raise ImageError(f"{name}: is a truncated BMP")
     offset = struct.unpack_from("<I", data, 10)[0]
     width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
-    header = _header("BMP", width, abs(height), name)
+    header = _header("BMP", width, abs(height), name, alpha=depth in (16, 32))
     colors = struct.unpack_from("<I", data, 46)[0]
+    if compression in (1, 2, 3, 6):
+        kind = "compressed" if compression < 3 else "with bit masks, as for transparency"
+        raise ImageError(f"{name}: is a BMP {kind}, which is not read; save it as a usual one")
     if (
         compression != 0
         or depth not in (1, 4, 8, 16, 24, 32)
@@ -131,11 +154,22 @@ def _read_bmp_header(data: bytes, name: str) -> Header:
     return header
 
 
-def decode_image(data: bytes, name: str) -> Pixels:
+def decode_image(data: bytes, name: str, depth: Depth = None) -> Pixels:
     """Return the pixels of an image: height x width for one channel, else x 3 (RGB), uint8.
 
-    Values of 16 bits are reduced to 8 and transparency is dropped. An orientation in EXIF is
-    ignored, because the masks match the pixels as they are stored.
+    Values of 16 bits are reduced to 8 (see `Depth`) and transparency is dropped. An orientation in
+    EXIF is ignored, because the masks match the pixels as they are stored.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be decoded completely.
+    """
+    return to_8_bits(decode_samples(data, name), depth)
+
+
+def decode_samples(data: bytes, name: str) -> Samples:
+    """Return an image like `decode_image`, but one of 16 bits as uint16.
 
     Raises
     ------
@@ -145,13 +179,15 @@ def decode_image(data: bytes, name: str) -> Pixels:
     header = read_header(data, name)
     if header.format == "JPEG":
         return _decode_jpeg(data, name)
+    if header.bits == 16 or header.format == "TIFF":
+        return decode_stored(data, name).colors
     if header.format == "PNG":
         data = only_pixels(data, name)
     return _decode_any_color(data, name)
 
 
-def decode_gray(data: bytes, name: str) -> Pixels:
-    """Return the gray values of an image, height x width uint8; palettes are resolved.
+def decode_stored(data: bytes, name: str) -> Stored:
+    """Return the samples of an image, nothing reduced and nothing dropped.
 
     Raises
     ------
@@ -160,10 +196,44 @@ def decode_gray(data: bytes, name: str) -> Pixels:
     """
     header = read_header(data, name)
     if header.format == "JPEG":
-        return to_gray(_decode_jpeg(data, name))
+        return Stored(_decode_jpeg(data, name))
+    if header.format == "TIFF":
+        return decode_tiff(data, name)
     if header.format == "PNG":
-        data = only_pixels(data, name)
-    return _decode_with_opencv(data, name, cv2.IMREAD_GRAYSCALE)
+        return _stored_png(data, name)
+    if bmp_depth(data) <= 8:
+        return read_indices(data, name)
+    return Stored(_decode_any_color(data, name), read_alpha(data))
+
+
+def _stored_png(data: bytes, name: str) -> Stored:
+    header = read_png(data, name)
+    chunks = dict(reversed(list(png_chunks(data, name))))
+    key = chunks.get(b"tRNS")
+    if header.color_type == PALETTE:
+        indices = _decode_with_opencv(with_indices(data, name), name, cv2.IMREAD_GRAYSCALE)
+        table = np.frombuffer(chunks.get(b"PLTE", b""), np.uint8)
+        palette = table[: table.size // 3 * 3].reshape(-1, 3)
+        return from_palette(indices.astype(np.uint8, copy=False), palette, name, key)
+    samples = _decode_with_opencv(only_pixels(data, name), name, cv2.IMREAD_UNCHANGED)
+    if header.color_type in (GRAY_ALPHA, RGB_ALPHA):
+        gray = header.color_type == GRAY_ALPHA
+        colors = samples[..., 0] if gray else samples[..., 2::-1]
+        return Stored(np.ascontiguousarray(colors), samples[..., 3])
+    colors = samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., ::-1])
+    return Stored(colors, _keyed(colors, key, header.bit_depth))
+
+
+def _keyed(colors: Samples, key: bytes | None, bits: int) -> Samples | None:
+    """Return the transparency of a PNG in which one colour is transparent, or None."""
+    channels = 1 if colors.ndim == 2 else 3
+    if key is None or len(key) != 2 * channels:
+        return None
+    # OpenCV scales values below 8 bits up to 8.
+    scale = 1 if bits >= 8 else 255 // ((1 << bits) - 1)
+    wanted = np.array(struct.unpack(f">{channels}H", key)) * scale
+    is_key = colors == wanted[0] if channels == 1 else (colors == wanted).all(axis=2)
+    return np.where(is_key, np.uint8(0), np.uint8(255))
 
 
 def decode_plain(data: bytes, name: str) -> Pixels:
@@ -207,11 +277,11 @@ def _decode_jpeg(data: bytes, name: str) -> Pixels:
 
 
 def _decode_any_color(data: bytes, name: str) -> Pixels:
-    pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR)
+    pixels = _decode_with_opencv(data, name, cv2.IMREAD_ANYCOLOR).astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
 
 
-def _decode_with_opencv(data: bytes, name: str, mode: int) -> Pixels:
+def _decode_with_opencv(data: bytes, name: str, mode: int) -> Samples:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
@@ -220,7 +290,7 @@ def _decode_with_opencv(data: bytes, name: str, mode: int) -> Pixels:
         raise ImageError(f"{name}: cannot be decoded: {error.err}") from error
     if pixels is None:
         raise ImageError(f"{name}: cannot be decoded; the file is damaged")
-    return pixels.astype(np.uint8, copy=False)
+    return pixels.astype(np.uint16 if pixels.dtype == np.uint16 else np.uint8, copy=False)
 
 
 def encode_jpeg(pixels: Pixels, name: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +11,11 @@ import numpy.typing as npt
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """Height x width for one channel, height x width x 3 for RGB."""
+
+Samples: TypeAlias = npt.NDArray[np.unsignedinteger]
+"""Like `Pixels`, but uint8 or uint16."""
+
+SamplesT = TypeVar("SamplesT", Pixels, Samples)
 
 
 def to_gray(pixels: Pixels) -> Pixels:
@@ -27,7 +32,7 @@ def to_rgb(pixels: Pixels) -> Pixels:
     return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
 
 
-def gray_values(pixels: Pixels) -> tuple[int, ...]:
+def gray_values(pixels: Samples) -> tuple[int, ...]:
     """Return the values that occur, in ascending order; fast where most are 0, as in masks."""
     if not pixels.any():
         return (0,)
@@ -36,7 +41,7 @@ def gray_values(pixels: Pixels) -> tuple[int, ...]:
     return (*background, *np.flatnonzero(np.bincount(marked)).tolist())
 
 
-def pixels_sha256(pixels: Pixels) -> str:
+def pixels_sha256(pixels: Samples) -> str:
     """Return the SHA-256 of an image's values, row-major with channels interleaved, as hexadecimal.
 
     Three equal channels count as one, so a gray image has one hash however it is stored.
@@ -44,11 +49,11 @@ def pixels_sha256(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(without_equal_channels(pixels)).data).hexdigest()
 
 
-def without_equal_channels(pixels: Pixels) -> Pixels:
+def without_equal_channels(pixels: SamplesT) -> SamplesT:
     """Reduce three equal channels to one; all other pixels stay as they are."""
     if pixels.ndim == 2:
         return pixels
     first = cv2.extractChannel(pixels, 0)
     if any(not np.array_equal(first, cv2.extractChannel(pixels, other)) for other in (1, 2)):
         return pixels
-    return first.astype(np.uint8, copy=False)
+    return first.astype(pixels.dtype, copy=False)

@@ -20,7 +20,7 @@ MAX_CHUNKS = 2**17
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
-GRAY, RGB = 0, 2
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 """Color types, by their numbers in the PNG standard."""
 
 SOFTWARE_CHUNK = (b"tEXt", b"Software\0kolektor")
@@ -42,7 +42,8 @@ _ISAL_LEVEL = 2
 class PngHeader:
     """Header of a PNG; `color_type` is a number of the PNG standard (0 gray, 2 RGB).
 
-    `by_kolektor` is True if the file has the chunk `SOFTWARE_CHUNK`.
+    `by_kolektor` is True if the file has the chunk `SOFTWARE_CHUNK`, `alpha` if it may hold
+    transparency.
     """
 
     width: int
@@ -50,6 +51,7 @@ class PngHeader:
     bit_depth: int
     color_type: int
     by_kolektor: bool
+    alpha: bool = False
 
 
 def read_png(data: bytes, name: str) -> PngHeader:
@@ -66,9 +68,12 @@ def read_png(data: bytes, name: str) -> PngHeader:
     if kind != b"IHDR" or len(header) != 13:
         raise ImageError(f"{name}: is a damaged PNG: it does not start with its header")
     width, height, bit_depth, color_type = struct.unpack_from(">IIBB", header)
-    # A list, because `any` would stop at a match and leave the later chunks unchecked.
-    ours = [chunk == SOFTWARE_CHUNK for chunk in chunks]
-    return PngHeader(width, height, bit_depth, color_type, any(ours))
+    ours, alpha = False, color_type in (GRAY_ALPHA, RGB_ALPHA)
+    # To the end, so that every chunk is checked.
+    for chunk in chunks:
+        ours = ours or chunk == SOFTWARE_CHUNK
+        alpha = alpha or chunk[0] == b"tRNS"
+    return PngHeader(width, height, bit_depth, color_type, ours, alpha)
 
 
 def png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
@@ -97,6 +102,13 @@ def only_pixels(data: bytes, name: str) -> bytes:
     """Return a PNG without the chunks, such as profile and gamma, that do not hold its pixels."""
     needed = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
     return _join_png(chunk for chunk in png_chunks(data, name) if chunk[0] in needed)
+
+
+def with_indices(data: bytes, name: str) -> bytes:
+    """Return a PNG with a palette as one whose gray values are the palette's indices."""
+    ramp = np.repeat(np.arange(1 << read_png(data, name).bit_depth, dtype=np.uint8), 3).tobytes()
+    chunks = png_chunks(only_pixels(data, name), name)
+    return _join_png((kind, ramp if kind == b"PLTE" else text) for kind, text in chunks)
 
 
 def encode_png(pixels: Pixels, *, rgb: bool) -> bytes:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from itertools import combinations
 
 from kolektor_cli.findings import Finding
-from kolektor_cli.imaging.codec import decode_image
+from kolektor_cli.imaging.codec import decode_samples
 from kolektor_cli.imaging.pixels import pixels_sha256
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.releases import Release
@@ -49,7 +49,7 @@ def _kind(first: Sample, second: Sample, pixels: Callable[[str], str]) -> Duplic
 
 
 def _pixels_sha256(source: Source, name: str) -> str:
-    return pixels_sha256(decode_image(source.read(name), name))
+    return pixels_sha256(decode_samples(source.read(name), name))
 
 
 def find_contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 
 from kolektor_cli.errors import SourceError
-from kolektor_cli.imaging.codec import decode_gray, decode_image
+from kolektor_cli.imaging.codec import decode_image
+from kolektor_cli.imaging.depth import Depth
+from kolektor_cli.imaging.marks import decode_mask
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
 from kolektor_cli.samples import Sample
 
 
-def read_image(source: Source, sample: Sample) -> Pixels:
+def read_image(source: Source, sample: Sample, depth: Depth = None) -> Pixels:
     """Return a sample's image: height x width uint8, or height x width x 3 (RGB) if in colour.
+
+    An image of 16 bits is reduced by `depth`.
 
     Raises
     ------
@@ -20,7 +24,7 @@ def read_image(source: Source, sample: Sample) -> Pixels:
         The source file cannot be read or decoded, or changed since the scan.
     """
     data = _read_unchanged(source, sample.image, sample.image_sha256)
-    return decode_image(data, sample.image)
+    return decode_image(data, sample.image, depth)
 
 
 def read_mask(source: Source, sample: Sample) -> Pixels:
@@ -32,7 +36,7 @@ def read_mask(source: Source, sample: Sample) -> Pixels:
         The source file cannot be read or decoded, or changed since the scan.
     """
     data = _read_unchanged(source, sample.mask, sample.mask_sha256)
-    return decode_gray(data, sample.mask)
+    return decode_mask(data, sample.mask).pixels
 
 
 def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from kolektor_cli.findings import Finding
-from kolektor_cli.imaging.codec import decode_gray
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.imaging.pixels import Pixels, gray_values
+from kolektor_cli.imaging.marks import decode_mask
+from kolektor_cli.imaging.orientation import orientation_of
+from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
 
 MAX_MASK_VALUES = 4
@@ -39,8 +40,9 @@ _Blank: TypeAlias = tuple[bytes, int]
 class MaskFacts:
     """Facts about one mask.
 
-    `pixels` is height x width uint8, or None if nothing is marked. `boxes` is True if something is
-    marked, and all of it is filled boxes with sides along the axes.
+    `pixels` is height x width uint8, or None if nothing is marked. `values` and `color_bits` come
+    from the `Mask`. `boxes` is True if something is marked, and all of it is filled boxes with
+    sides along the axes. `orientation` is that of EXIF.
     """
 
     pixels: Pixels | None
@@ -50,6 +52,8 @@ class MaskFacts:
     defect_pixels: int
     values: tuple[int, ...]
     boxes: bool
+    color_bits: int = 0
+    orientation: int = 1
 
     @property
     def share(self) -> float:
@@ -93,7 +97,8 @@ def _blank(data: bytes) -> _Blank | None:
 
 
 def _look(data: bytes, name: str) -> MaskFacts:
-    pixels = decode_gray(data, name)
+    mask = decode_mask(data, name)
+    pixels = mask.pixels
     height, width = pixels.shape
     defect_pixels = cv2.countNonZero(pixels)
     return MaskFacts(
@@ -102,8 +107,10 @@ def _look(data: bytes, name: str) -> MaskFacts:
         width=width,
         height=height,
         defect_pixels=defect_pixels,
-        values=gray_values(pixels),
+        values=mask.values,
         boxes=defect_pixels > 0 and _is_boxes(pixels),
+        color_bits=mask.color_bits,
+        orientation=orientation_of(data, name),
     )
 
 
@@ -118,20 +125,27 @@ def _is_boxes(mask: Pixels) -> bool:
 
 
 def mask_findings(
-    name: str, facts: MaskFacts, image_size: Size, largest: float
+    name: str, facts: MaskFacts, image_size: Size, largest: float, orientation: int = 1
 ) -> Iterator[Finding]:
     """Yield what is wrong with the mask of an image of `image_size`, (width, height) in pixels.
 
-    `largest` is the share of an image above which a mask is an error.
+    `largest` is the share of an image above which a mask is an error, `orientation` the image's.
     """
     if (facts.width, facts.height) != image_size:
         message = (
             f"is {facts.width}x{facts.height} pixels, its image "
             f"{image_size[0]}x{image_size[1]}: not the mask of this image"
         )
+        if {facts.orientation, orientation} != {1}:
+            turned = orientation if orientation != 1 else facts.orientation
+            message += (
+                f", or drawn on its turned view (orientation {turned}); save both as they are "
+                "shown, without orientation"
+            )
         yield Finding("error", "size-mismatch", name, message)
     if len(facts.values) > MAX_MASK_VALUES:
-        message = f"has {len(facts.values)} gray values: a picture or a lossy copy, not a mask"
+        kind = "colors" if facts.color_bits else "gray values"
+        message = f"has {len(facts.values)} {kind}: a picture or a lossy copy, not a mask"
         yield Finding("error", "not-a-mask", name, message)
     elif facts.share > largest:
         message = f"marks {facts.share:.0%} of the image: inverted, or not a mask"
@@ -139,7 +153,12 @@ def mask_findings(
     elif facts.share > LARGE_DEFECT_SHARE:
         message = f"marks {facts.share:.0%} of the image: look whether it is inverted"
         yield Finding("warning", "large-defect", name, message)
-    elif not set(facts.values) <= {0, 255}:
-        values = ", ".join(map(str, facts.values))
-        message = f"has the gray values {values}; every non-zero pixel counts as defect"
+    elif facts.color_bits or not set(facts.values) <= {0, 255}:
+        if facts.color_bits:
+            digits = 3 * facts.color_bits // 4
+            colors = ", ".join(f"#{value:0{digits}x}" for value in facts.values)
+            message = f"has the colors {colors}; every pixel that is not black counts as defect"
+        else:
+            values = ", ".join(map(str, facts.values))
+            message = f"has the gray values {values}; every non-zero pixel counts as defect"
         yield Finding("info", "mask-values", name, message)

@@ -10,11 +10,14 @@ from typing import Generic, TypeAlias, TypeVar
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging import similarity
-from kolektor_cli.imaging.codec import decode_image
+from kolektor_cli.imaging.codec import decode_samples, read_header
+from kolektor_cli.imaging.depth import Depth, spread_to_8_bits, to_8_bits
+from kolektor_cli.imaging.orientation import orientation_of
 from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
-from kolektor_cli.raw.masks import MaskReader, mask_findings
+from kolektor_cli.raw.images import image_findings, orientation_findings
+from kolektor_cli.raw.masks import MaskFacts, MaskReader, mask_findings
 from kolektor_cli.raw.pairing import Candidate, pairing_problem
 from kolektor_cli.raw.releases import Release
 from kolektor_cli.samples import Sample
@@ -48,6 +51,8 @@ class _ImageFacts:
     width: int
     height: int
     thumbnail: Thumbnail
+    orientation: int
+    findings: tuple[Finding, ...]
 
 
 def examine(
@@ -56,9 +61,13 @@ def examine(
     release: Release,
     candidates: Mapping[str, Candidate],
     derive: Derive[Derived],
+    depth: Depth,
     name: str,
 ) -> Examined[Derived]:
-    """Make a sample of a candidate and call `derive` with it, or report why it is none."""
+    """Make a sample of a candidate and call `derive` with it, or report why it is none.
+
+    Images of 16 bits are reduced by `depth`.
+    """
     files = candidates[name]
     problem = pairing_problem(name, files, release)
     if problem:
@@ -66,7 +75,7 @@ def examine(
     [image], [mask] = files.images, files.masks
     findings = []
     try:
-        seen = _read_image(source, image)
+        seen = _read_image(source, image, depth)
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
     try:
@@ -76,32 +85,50 @@ def examine(
     if findings:
         return Examined(name, None, tuple(findings))
     size = (seen.width, seen.height)
-    findings = list(mask_findings(mask, facts, size, release.largest_defect))
+    findings = [
+        *seen.findings,
+        *mask_findings(mask, facts, size, release.largest_defect, seen.orientation),
+        *orientation_findings(mask, facts.orientation),
+    ]
+    findings.sort(key=lambda finding: finding.severity != "error")
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
-    sample = Sample(
-        name=name,
-        item=files.item,
-        group=files.item,
-        image=image,
-        mask=mask,
-        width=seen.width,
-        height=seen.height,
-        defect_pixels=facts.defect_pixels,
-        image_sha256=seen.sha256,
-        mask_sha256=facts.sha256,
-        official_split=files.official_split,
-    )
+    sample = _make_sample(name, files, seen, facts)
     derived = derive(sample, seen.pixels, facts.pixels)
     return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes, derived)
 
 
-def _read_image(source: Source, name: str) -> _ImageFacts:
+def _make_sample(name: str, files: Candidate, image: _ImageFacts, mask: MaskFacts) -> Sample:
+    return Sample(
+        name=name,
+        item=files.item,
+        group=files.item,
+        image=files.images[0],
+        mask=files.masks[0],
+        width=image.width,
+        height=image.height,
+        defect_pixels=mask.defect_pixels,
+        image_sha256=image.sha256,
+        mask_sha256=mask.sha256,
+        official_split=files.official_split,
+    )
+
+
+def _read_image(source: Source, name: str, depth: Depth) -> _ImageFacts:
     data = source.read(name)
-    pixels = decode_image(data, name)
-    height, width = pixels.shape[:2]
-    thumbnail = similarity.thumbnail(to_gray(pixels))
-    return _ImageFacts(pixels, hashlib.sha256(data).hexdigest(), width, height, thumbnail)
+    header = read_header(data, name)
+    samples = decode_samples(data, name)
+    pixels = to_8_bits(samples, depth)
+    return _ImageFacts(
+        pixels=pixels,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=header.width,
+        height=header.height,
+        # The same whatever the depth, so that the same duplicates are found.
+        thumbnail=similarity.thumbnail(to_gray(spread_to_8_bits(samples))),
+        orientation=orientation_of(data, name),
+        findings=tuple(image_findings(data, name, header, samples, pixels, depth)),
+    )
 
 
 def _unreadable(name: str, error: Exception) -> Finding:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from kolektor_cli.findings import Finding, Severity
+from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, similar_pairs
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
@@ -20,6 +21,7 @@ from kolektor_cli.raw.duplicates import (
     find_duplicates,
     with_groups,
 )
+from kolektor_cli.raw.images import told_once
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
 from kolektor_cli.raw.official import deviations, official_names, renamings, wrong_labels
@@ -68,15 +70,16 @@ class Scan:
 def scan_source(
     source: Source,
     *,
+    depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> Scan:
     """Return the samples of a source, the duplicates among them, and findings.
 
-    Every file is read, hashed and decoded. With `trust_masks`, a label that contradicts the
-    official one of the same image is a warning, and else an error. `jobs` defaults to the number of
-    processors.
+    Every file is read, hashed and decoded. Images of 16 bits are reduced by `depth`, which
+    changes nothing but findings. With `trust_masks`, a label that contradicts the official one of
+    the same image is a warning, and else an error. `jobs` defaults to the number of processors.
 
     Raises
     ------
@@ -85,7 +88,12 @@ def scan_source(
         places.
     """
     return scan_and_derive(
-        source, _derive_nothing, trust_masks=trust_masks, jobs=jobs, progress=progress
+        source,
+        _derive_nothing,
+        depth=depth,
+        trust_masks=trust_masks,
+        jobs=jobs,
+        progress=progress,
     )[0]
 
 
@@ -97,6 +105,7 @@ def scan_and_derive(
     source: Source,
     derive: Derive[Derived],
     *,
+    depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
     progress: Progress = no_progress,
@@ -107,7 +116,7 @@ def scan_and_derive(
     official images are known: a sample may be left out later, or get its official name, and its
     group is still its item.
     """
-    seen, derived = _examine_all(source, derive, jobs, progress)
+    seen, derived = _examine_all(source, derive, depth, jobs, progress)
     release = seen.release
     unfit = _unfit(seen, trust_masks=trust_masks)
     rows = {row: sample for row, sample in seen.samples.items() if sample.name not in unfit}
@@ -156,16 +165,21 @@ class _Seen:
 
 
 def _examine_all(
-    source: Source, derive: Derive[Derived], jobs: int | None, progress: Progress
+    source: Source,
+    derive: Derive[Derived],
+    depth: Depth,
+    jobs: int | None,
+    progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
     release, candidates, findings = find_candidates(source)
     ordered = sorted(candidates, key=natural_key)
-    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive)
+    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive, depth)
     examined, similar = _with_similar(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
-    findings += dict.fromkeys(finding for result in examined for finding in result.findings)
+    found = dict.fromkeys(finding for result in examined for finding in result.findings)
+    findings += told_once(found)
     samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
     names = official_names(release, list(samples.values()), candidates)
     samples, similar = _rename(samples, similar, names)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
 
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
 
 _DROPPINGS = {
     *(".ds_store", ".localized", "icon\r", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db"),

@@ -11,8 +11,9 @@ from typing import overload
 import numpy as np
 
 from kolektor_cli.errors import OutputError
-from kolektor_cli.imaging.codec import decode_gray, decode_image
+from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.geometry import Box, Geometry, box_to_source, to_source
+from kolektor_cli.imaging.marks import decode_mask
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import SplitName
@@ -70,7 +71,7 @@ class TreeImage:
         if self.label == "good":
             return np.zeros(self.image().shape[:2], np.uint8)
         path = self.folder / mask_path(self.path)
-        mask = decode_gray(read_file(path), str(path))
+        mask = decode_mask(read_file(path), str(path)).pixels
         return np.where(mask > 0, 255, 0).astype(np.uint8)
 
 

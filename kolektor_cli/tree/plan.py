@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.split import Split, SplitName
@@ -58,6 +59,7 @@ class Plan:
     lost: tuple[str, ...]
     unused: tuple[str, ...]
     left_out: Mapping[str, str]
+    depth: Depth = None
 
 
 _Member: TypeAlias = tuple[Sample, View, str]
@@ -72,6 +74,7 @@ def make_plan(
     category: str,
     color: Color = "rgb",
     names: Names = "index",
+    depth: Depth = None,
     trust_masks: bool = False,
 ) -> Plan:
     """Return the plan of a tree: each file's path and geometry, and what the manifest says.
@@ -89,6 +92,8 @@ def make_plan(
         image to test; or names collide, or sort in another order than their masks.
     """
     options = {**fit_options(fitted.fit), "color": color, "names": names}
+    if depth is not None:
+        options["depth"] = depth
     if trust_masks:
         options["trust_masks"] = True
     return Plan(
@@ -101,6 +106,7 @@ def make_plan(
         lost=tuple(_lost(scan.samples, split, fitted)),
         unused=tuple(s.name for s in scan.samples if split.assigned[s.name] == "unused"),
         left_out=scan.left_out,
+        depth=depth,
     )
 
 

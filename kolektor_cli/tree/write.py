@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kolektor_cli.errors import OutputError
+from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.load import read_image, read_mask
@@ -69,7 +70,7 @@ def _write_files(
         (stage / folder).mkdir(parents=True, exist_ok=True)
     samples = _by_sample(plan.images)
     missing = {name: views for name, views in samples.items() if not _are_made(views, made)}
-    write = partial(_write_sample, source, plan.color, make_folder(stage).absolute())
+    write = partial(_write_sample, source, plan.color, plan.depth, make_folder(stage).absolute())
     written = run(write, list(missing.values()))
     derived = {**made, **dict(zip(missing, written, strict=True))}
     placed = [p for name, views in samples.items() for p in _place(stage, views, derived[name])]
@@ -92,13 +93,13 @@ def _are_made(views: Sequence[PlannedImage], made: Mapping[str, Sequence[Derived
 
 
 def _write_sample(
-    source: Source, color: Color, folder: Path, planned: Sequence[PlannedImage]
+    source: Source, color: Color, depth: Depth, folder: Path, planned: Sequence[PlannedImage]
 ) -> tuple[DerivedView, ...]:
     sample = planned[0].sample
     views = [image.view for image in planned]
     defective = any(view.label == "defective" for view in views)
     mask = read_mask(source, sample) if defective else None
-    return write_views(folder, views, read_image(source, sample), mask, color)
+    return write_views(folder, views, read_image(source, sample, depth), mask, color)
 
 
 def _place(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 from PIL import Image
 
-from kolektor_cli.imaging.codec import decode_gray, decode_image, read_header
+from kolektor_cli.imaging.codec import decode_image, read_header
+from kolektor_cli.imaging.marks import decode_mask
 from kolektor_cli.imaging.pixels import to_gray
 from kolektor_cli.imaging.png import PngHeader, encode_png, png_chunks, read_png, unpack
 from tests.conftest import draw_image
@@ -60,7 +61,7 @@ def test_gray_pixels_in_an_rgb_png_read_back_as_three_equal_channels(
     data = encode_png(pixels, rgb=True)
     for seen in (seen_by_opencv(data), seen_by_pillow(data), decode_image(data, NAME)):
         np.testing.assert_array_equal(seen, np.dstack([pixels] * 3), strict=True)
-    np.testing.assert_array_equal(decode_gray(data, NAME), pixels, strict=True)
+    np.testing.assert_array_equal(decode_mask(data, NAME).pixels, pixels, strict=True)
 
 
 def test_rgb_pixels_in_a_gray_png_are_reduced_as_to_gray_does() -> None:
@@ -99,7 +100,9 @@ def test_png_says_what_it_is_and_which_software_wrote_it(rgb: bool, mode: str) -
 )
 def test_png_header_tells_depth_and_color_type(mode: str, bit_depth: int, color_type: int) -> None:
     data = saved_by_pillow(Image.fromarray(noise(20, 30)).convert(mode), "PNG")
-    assert read_png(data, NAME) == PngHeader(30, 20, bit_depth, color_type, by_kolektor=False)
+    alpha = color_type in (4, 6)
+    expected = PngHeader(30, 20, bit_depth, color_type, by_kolektor=False, alpha=alpha)
+    assert read_png(data, NAME) == expected
 
 
 def test_png_cut_short_is_told_from_a_damaged_one() -> None:
@@ -107,21 +110,21 @@ def test_png_cut_short_is_told_from_a_damaged_one() -> None:
         assert "truncated" in complaint(read_png, SMALL_PNG[:length])
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_gray])
+@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
 def test_png_with_any_one_bit_flipped_is_refused(reader: Reader) -> None:
     for position in range(len(SMALL_PNG)):
         for bit in range(8):
             complaint(reader, patched(SMALL_PNG, position, "B", SMALL_PNG[position] ^ 1 << bit))
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_gray])
+@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
 def test_png_with_any_one_byte_missing_or_doubled_is_refused(reader: Reader) -> None:
     for position in range(len(SMALL_PNG)):
         complaint(reader, SMALL_PNG[:position] + SMALL_PNG[position + 1 :])
         complaint(reader, SMALL_PNG[: position + 1] + SMALL_PNG[position:])
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_gray])
+@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
 @pytest.mark.parametrize("tail", [b"\0", b"\n", SMALL_PNG], ids=["zero", "newline", "PNG"])
 def test_png_with_bytes_behind_its_end_is_refused(reader: Reader, tail: bytes) -> None:
     assert f"{len(tail)} bytes" in complaint(reader, SMALL_PNG + tail)

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from kolektor_cli.errors import ImageError
-from kolektor_cli.imaging import codec as images
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.raw import masks
@@ -57,7 +56,7 @@ def test_second_file_of_one_black_mask_is_known_and_not_decoded(
     reader = MaskReader(source)
     first = reader.read("black.bmp")
     (folder / "again.bmp").write_bytes((folder / "black.bmp").read_bytes())
-    monkeypatch.setattr(images, "decode_gray", None)
+    monkeypatch.setattr(masks, "decode_mask", None)
     assert reader.read("again.bmp") is first
     assert (first.pixels, first.defect_pixels, first.values) == (None, 0, (0,))
     assert (first.width, first.height, first.boxes) == (WIDTH, HEIGHT, False)
