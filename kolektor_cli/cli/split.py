@@ -24,6 +24,9 @@ def split(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
     skip_bad: SkipBadOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
@@ -48,14 +51,20 @@ def split(
     """
     from kolektor_cli.cli.output import Console
     from kolektor_cli.core.splitting import split as split_source
-    from kolektor_cli.core.splitting import write_split
     from kolektor_cli.splits.files import split_rows
 
+    file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
     with console.progress() as progress:
-        made = split_source(source, split, skip_bad=skip_bad, jobs=jobs, progress=progress)
+        made = split_source(
+            source,
+            split,
+            output=file,
+            force=force,
+            skip_bad=skip_bad,
+            jobs=jobs,
+            progress=progress,
+        )
     console.deviations(made.scan, made.leaks)
-    if str(output) == "-":
+    if file is None:
         console.csv(split_rows(made.split, made.scan.samples))
-    else:
-        write_split(made, output)

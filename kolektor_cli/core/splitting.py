@@ -12,6 +12,7 @@ from pathlib import Path
 from kolektor_cli.core.inspection import require_usable
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.io.places import inputs_of, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
 from kolektor_cli.raw.layouts import recognise
@@ -40,6 +41,8 @@ def split(
     source: str | os.PathLike[str],
     options: SplitOptions = DEFAULT_SPLIT,
     *,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
     skip_bad: bool = False,
     jobs: int | None = None,
     progress: StepProgress = no_steps,
@@ -52,6 +55,10 @@ def split(
         A folder or a zip archive.
     options
         The protocol and its options; by default the protocol of the release, with its defaults.
+    output
+        Write a split file there, all or nothing. It must lie outside the source.
+    force
+        Replace `output` if it exists. A device or a pipe is written to without it.
     skip_bad
         Leave out samples with errors instead of refusing the source.
     jobs
@@ -67,6 +74,8 @@ def split(
         The protocol does not take an option, needs another one, or cannot be made of the source.
     SplitFileError
         The split file cannot be read or does not fit the source.
+    OutputError
+        `output` exists and `force` is not given, or it cannot be written.
 
     Examples
     --------
@@ -79,21 +88,15 @@ def split(
     with open_source(Path(source)) as opened:
         default = recognise(opened).protocol
         check_split(options, default)
+        if output is not None:
+            refuse_inputs(Path(output), inputs_of(opened, filter(None, [options.file])))
+            refuse_file(Path(output), force=force)
         scan = scan_source(opened, jobs=jobs, progress=partial(progress, "scan"))
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
+    if output is not None:
+        replace_file(Path(output), split_bytes(made, scan.samples), replace=force)
     return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))
-
-
-def write_split(splitting: Splitting, path: Path) -> None:
-    """Write a split file, all or nothing; one that exists is replaced.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written, or another run is writing it.
-    """
-    replace_file(path, split_bytes(splitting.split, splitting.scan.samples))
 
 
 def split_scan(
