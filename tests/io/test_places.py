@@ -1,4 +1,4 @@
-"""Where a command may write: places are told apart by what they are, not by how they are spelled."""
+"""Where a command may write: places are told apart by what they are, not by their spelling."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_archive_is_refused_by_every_name(around: Path) -> None:
         refuse_inputs(Path("kos01"), inputs)
         refuse_inputs(Path("raw.csv"), inputs)
         with pytest.raises(UsageError, match="holds the source"):
-            refuse_inputs(Path("."), inputs)
+            refuse_inputs(Path(), inputs)
 
 
 def test_existing_file_is_refused_without_force(around: Path) -> None:
