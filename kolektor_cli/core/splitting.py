@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from pathlib import Path
 from kolektor_cli.core.inspection import require_usable
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import KolektorError, UsageError, reason
-from kolektor_cli.io.places import inputs_of, refuse_file, refuse_inputs
+from kolektor_cli.io.places import inputs_of, is_stream, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_source
-from kolektor_cli.splits.files import read_split, split_bytes
+from kolektor_cli.splits.files import check_split_file, read_split, split_bytes
 from kolektor_cli.splits.protocols import (
     PROTOCOLS,
     check_request,
@@ -89,7 +88,9 @@ def split(
         default = recognise(opened).protocol
         check_split(options, default)
         if output is not None:
-            refuse_inputs(Path(output), inputs_of(opened, filter(None, [options.file])))
+            refuse_inputs(
+                Path(output), inputs_of(opened, [] if options.file is None else [options.file])
+            )
             refuse_file(Path(output), force=force)
         scan = scan_source(opened, jobs=jobs, progress=partial(progress, "scan"))
     require_usable(scan, skip_bad=skip_bad)
@@ -111,7 +112,8 @@ def split_scan(
     """
     if options.file is not None:
         data = _read_input(Path(options.file))
-        return read_split(data, scan.samples, str(options.file), fold=options.fold)
+        name = "standard input" if str(options.file) == "-" else str(options.file)
+        return read_split(data, scan.samples, name, fold=options.fold)
     protocol, given = _request(options, default, fit)
     return make_split(protocol, scan.samples, scan.duplicates, given)
 
@@ -123,14 +125,18 @@ def check_split(options: SplitOptions, default: str, *, fit: FitName | None = No
     ------
     UsageError
         The protocol does not take an option, needs another one, or refuses a value.
-    KolektorError
-        The split file does not exist.
+    KolektorError, SplitFileError
+        The split file cannot be read, or is none.
     """
     if options.file is None:
         check_request(*_request(options, default, fit))
-    elif str(options.file) != "-" and not Path(options.file).exists():
-        # Not opened yet: it may be a pipe, which can be read only once.
-        raise KolektorError(f"{options.file}: cannot be read: {os.strerror(errno.ENOENT)}")
+        return
+    if not str(options.file):
+        raise UsageError("--split has no name of a file")
+    path = Path(options.file)
+    if str(path) == "-" or is_stream(path):
+        return  # can be read only once
+    check_split_file(_read_input(path), str(path), fold=options.fold)
 
 
 def _request(

@@ -33,7 +33,7 @@ _LINKS = 40
 class Inputs:
     """What a command reads: the files and folders of its source, and other files.
 
-    `above` are the folders that hold any of it.
+    `source_files` holds the source itself, too. `above` are the folders that hold any of it.
     """
 
     source: Path
@@ -60,7 +60,7 @@ def _inputs(source: Path, names: Iterable[str], folders: Iterable[str], files: l
     linked = (path for path in inside if path.is_symlink())
     above = {place for path in (source, *linked, *paths) for place in _folders_above(path)}
     own = _identities([source])
-    held = _identities(source / name for name in names) if is_folder else own
+    held = own | _identities(source / name for name in names) if is_folder else own
     below = own | _identities(source / name for name in folders) if is_folder else frozenset()
     others = _identities(paths) | (_standard_input() if "-" in files else frozenset())
     return Inputs(source, held, below, others, frozenset(above))
