@@ -21,7 +21,7 @@ class Command(typer.core.TyperCommand):
         params: list[Any] = [*order]
         for param in params:
             if given.get(param.name) == "":
-                message = "it is empty; was a variable not set?"
+                message = "it must not be empty; was a variable not set?"
                 raise typer.BadParameter(message, ctx=ctx, param=param)
         for param, times in Counter(params).items():
             if times > 1 and not (param.multiple or getattr(param, "is_flag", False)):

@@ -14,8 +14,8 @@ from kolektor_cli.errors import KolektorError, LimitError, UsageError
 _PATIENCE = 10
 """Seconds to wait for a scheduler's answer."""
 
-_MOST_THREADS = 64
-"""Threads that wait for slow disks or networks; more than a processor has only help there."""
+_ENOUGH_THREADS = 16
+"""Threads that keep a slow disk or a network busy, on however few processors."""
 
 Item = TypeVar("Item")
 
@@ -45,7 +45,7 @@ def parallel_map(
 ) -> list[Result]:
     """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
 
-    There are never more than 64 threads, or one a processor: more take memory and help nothing.
+    There are never more than 16 threads, or two a processor: more take memory and help nothing.
 
     Threads suffice, because decoding, hashing, deflating and writing release the interpreter's
     lock. On errors, raises the first in the order of the items, after it has dropped waiting work
@@ -61,7 +61,7 @@ def parallel_map(
     """
     jobs = jobs or default_jobs()
     if executor is None:
-        jobs = min(jobs, max(_MOST_THREADS, default_jobs()))
+        jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
     results: list[Result] = []
     pending: deque[Future[Result]] = deque()
     with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
@@ -84,7 +84,7 @@ def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) 
     try:
         return executor.submit(function, item)
     except RuntimeError as error:
-        raise LimitError(f"a thread cannot be started: {error}; use fewer --jobs") from error
+        raise LimitError("a thread cannot be started; use fewer --jobs") from error
 
 
 @contextmanager

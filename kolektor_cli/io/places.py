@@ -6,6 +6,7 @@ and lower case of a file system that ignores it lead to the same answer.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -19,11 +20,14 @@ from typing import TypeAlias
 from kolektor_cli.errors import OutputError, UsageError, reason
 from kolektor_cli.io.source import Source
 
-_Identity: TypeAlias = tuple[int, int]
-"""Device and inode."""
+_Identity: TypeAlias = tuple[int, int | str]
+"""Device and inode; where the file system tells no inode, the path."""
 
 _UNREAD: tuple[type[Exception], ...] = (OSError, ValueError)
 """What asking for a path raises: it is missing or not allowed, or it contains NUL."""
+
+_LONGEST_NAME = 200
+"""Longest name in bytes that leaves room for prefix and suffix; file systems allow 255."""
 
 _LINKS = 40
 """Links to follow one after the other, as Linux does."""
@@ -80,7 +84,7 @@ def _identities(paths: Iterable[Path]) -> frozenset[_Identity]:
 def _identity(path: str | os.PathLike[str]) -> _Identity | None:
     with suppress(*_UNREAD):
         status = os.stat(path)  # noqa: PTH116 - takes a text as it is, too
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino or os.path.normcase(os.path.realpath(path))
     return None
 
 
@@ -98,12 +102,18 @@ def refuse_inputs(output: Path, inputs: Inputs) -> None:
     UsageError
         `output` is a file that is read, lies inside the source, or holds one of both.
     """
+    _refuse(output, inputs)
+    if output.name:
+        _refuse(workshop_of(output), inputs)
+
+
+def _refuse(output: Path, inputs: Inputs) -> None:
     source, own = inputs.source, _identity(output)
     # A file that is replaced changes the folder that holds its name, wherever a link leads.
     places = (Path(os.path.realpath(output)), Path(os.path.realpath(output.parent)))
     around = _identities(folder for place in places for folder in (place, *place.parents))
     if own in inputs.source_files:
-        raise UsageError(f"{output}: is the source {source}, or a file of it; choose another place")
+        raise UsageError(f"{output}: is the source, or a file of it; choose another place")
     if around & inputs.source_folders:
         raise UsageError(f"{output}: lies inside the source {source}; choose a place outside of it")
     if own in inputs.files:
@@ -112,6 +122,14 @@ def refuse_inputs(output: Path, inputs: Inputs) -> None:
         raise UsageError(
             f"{output}: holds the source {source} or a file that is read; choose another place"
         )
+
+
+def workshop_of(target: Path) -> Path:
+    """Return the hidden folder for unfinished work on a file or folder; it is emptied at first."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = name[:20] + hashlib.sha256(os.fsencode(name)).hexdigest()
+    return target.with_name(f".{name}.unfinished")
 
 
 def is_stream(path: Path) -> bool:

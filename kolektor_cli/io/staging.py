@@ -8,7 +8,6 @@ that already has its name into place, and removes the rest.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -22,7 +21,7 @@ from kolektor_cli.errors import KolektorError, OutputError, reason
 from kolektor_cli.io.atomic import exchange, rename_new, sync_file, sync_folder
 from kolektor_cli.io.index import INDEX_NAME, add_entries
 from kolektor_cli.io.parallel import parallel_map
-from kolektor_cli.io.places import descriptor_of, is_stream
+from kolektor_cli.io.places import descriptor_of, is_stream, workshop_of
 
 _NEW, _OLD = "new", "old"
 """In the folder for unfinished work: the new folder or file, and the old folder it replaces."""
@@ -37,9 +36,6 @@ _PATIENCE = 0.2
 
 _MERGE_PATIENCE = 60
 """Seconds to wait for the lock of an index; who holds it needs milliseconds."""
-
-_LONGEST_NAME = 200
-"""Longest name in bytes that leaves room for prefix and suffix; file systems allow 255."""
 
 _SYNCING = 8
 """Threads that flush files to disk; they do nothing but wait."""
@@ -170,10 +166,10 @@ def clear_unfinished(target: Path) -> None:
     OutputError
         A file or folder cannot be removed, or another run is writing the target.
     """
-    if not os.path.lexists(_workshop_of(target)):
+    if not os.path.lexists(workshop_of(target)):
         return
     try:
-        with _holding(_workshop_of(target), target):
+        with _holding(workshop_of(target), target):
             pass
     except OSError as error:
         raise _not_written(target, error) from error
@@ -222,7 +218,7 @@ def _not_written(target: Path, error: OSError) -> OutputError:
 @contextmanager
 def _working_on(target: Path, patience: float = _PATIENCE) -> Iterator[Path]:
     """Create and lock the folder for unfinished work; remove it at the end."""
-    workshop = _workshop_of(target)
+    workshop = workshop_of(target)
     try:
         with _holding(workshop, target, patience):
             yield workshop
@@ -285,13 +281,6 @@ def _lock(folder: Path, target: Path, patience: float) -> BaseFileLock:
         except FileNotFoundError:
             continue
         return lock
-
-
-def _workshop_of(target: Path) -> Path:
-    name = target.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = name[:20] + hashlib.sha256(os.fsencode(name)).hexdigest()
-    return target.with_name(f".{name}.unfinished")
 
 
 def _empty(workshop: Path, target: Path, *, ignore_errors: bool = False) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer.core
 import typer.main
 
 from kolektor_cli.cli.app import app
@@ -72,19 +73,20 @@ def test_wrong_values_are_told_with_what_is_right(arguments: str, message: str) 
 
 def test_every_option_with_a_value_refuses_an_empty_one_and_a_second_one() -> None:
     group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
     commands = group.commands
     assert len(commands) >= 5
     for name, command in commands.items():
         for param in command.params:
             if param.param_type_name == "argument":
                 error = told(name, *[""] * sum(p.required for p in command.params))
-                assert "it is empty; was a variable not set?" in error
-            elif not param.is_flag and not param.multiple:
+                assert "it must not be empty; was a variable not set?" in error
+            elif not (getattr(param, "is_flag", False) or param.multiple):
                 option = param.opts[0]
                 places = ["x"] * sum(p.required for p in command.params)
                 error = told(name, *places, f"{option}=")
                 assert f"for '{option}'" in error
-                assert "it is empty; was a variable not set?" in error
+                assert "it must not be empty; was a variable not set?" in error
                 error = told(name, *places, f"{option}=1", f"{option}=2")
                 assert f"for '{option}'" in error
                 assert "it is given 2 times; give it once" in error
@@ -152,7 +154,7 @@ def test_many_jobs_just_work(make_dataset: MakeDataset) -> None:
 
 
 def test_output_of_split_is_checked_before_the_scan(
-    make_dataset: MakeDataset, tmp_path: Path
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_dataset()
     (source / "kos01/Part1.jpg").write_bytes(b"")  # a scan finds this
@@ -163,6 +165,8 @@ def test_output_of_split_is_checked_before_the_scan(
     assert "No such file" in told("split", source, "-o", tmp_path / "no/split.csv", code=3)
     assert "holds the source" in told("split", source, "-o", tmp_path, "--force")
     (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    assert "is a folder" in told("split", source, "-o", ".", "--force", code=3)
     assert "is a folder" in told("split", source, "-o", tmp_path / "out", "--force", code=3)
     assert (tmp_path / "split.csv").read_text() == "mine"
 

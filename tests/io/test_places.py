@@ -50,7 +50,7 @@ def refuse(name: str, base: Path) -> None:
         ("raw/", "source"),
         ("raw/new.csv", "inside the source"),
         ("raw/new/deep/er", "inside the source"),
-        ("raw/kos01/a.jpg", "is the source raw, or a file of it"),
+        ("raw/kos01/a.jpg", "is the source, or a file of it"),
         ("link", "source"),
         ("link/new", "inside the source"),
         ("link/kos01/../x", "inside the source"),
@@ -92,6 +92,15 @@ def test_archive_is_refused_by_every_name(around: Path) -> None:
         refuse_inputs(Path("raw.csv"), inputs)
         with pytest.raises(UsageError, match="holds the source"):
             refuse_inputs(Path(), inputs)
+
+
+def test_source_in_a_folder_for_unfinished_work_is_refused(around: Path) -> None:
+    (around / "raw").rename(around / "out/.metal.unfinished")
+    with open_source(Path("out/.metal.unfinished")) as source:
+        inputs = inputs_of(source)
+    with pytest.raises(UsageError, match="source"):
+        refuse_inputs(Path("out/metal"), inputs)
+    refuse_inputs(Path("out/metal2"), inputs)
 
 
 def test_existing_file_is_refused_without_force(around: Path) -> None:
