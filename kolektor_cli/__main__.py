@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from kolektor_cli.errors import KolektorError, reason
+from kolektor_cli.errors import KolektorError, reason, why_not_loaded
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     except MemoryError:
         _refuse("memory ran out while it was loaded")
     except ImportError as error:
-        _refuse(f"a library cannot be loaded: {error}; fix the installation, or allow more memory")
+        _refuse(why_not_loaded(error))
     except OSError as error:
         _refuse(f"it cannot be loaded: {error.filename}: {reason(error)}")
 

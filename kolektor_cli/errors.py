@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 _ADVICE = {
     errno.ENOSPC: "make room there, or choose another place",
@@ -24,6 +25,28 @@ def reason(error: OSError) -> str:
     number = error.errno
     text = error.strerror or (os.strerror(number) if number else str(error))
     return f"{text}; {_ADVICE[number]}" if number in _ADVICE else text
+
+
+_OF_SCREENS = re.compile(r"lib(GL|EGL|GLX|OpenGL|glib|gthread|gobject|X|x|SM|ICE)[\w.+-]*")
+"""System libraries that OpenCV loads for its windows, which servers and containers lack."""
+
+
+def why_not_loaded(error: ImportError) -> str:
+    """Return why a library cannot be loaded, and what to install."""
+    missing = re.search(r"(\S+\.so[.\d]*): cannot open shared object file", str(error))
+    if missing is None:
+        return f"a library cannot be loaded: {error}; fix the installation, or allow more memory"
+    library = missing[1]
+    if _OF_SCREENS.match(library):
+        return (
+            f"OpenCV cannot be loaded: the system has no {library}; install it (under Debian and "
+            "Ubuntu: apt install libgl1 libglib2.0-0), or the OpenCV that does not need it: "
+            "pip uninstall opencv-python, then pip install opencv-python-headless"
+        )
+    return (
+        f"a library cannot be loaded: the system has no {library}; install the package that holds "
+        "it, or install kolektor-cli again"
+    )
 
 
 class KolektorError(Exception):

@@ -16,13 +16,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 import typer.core
 
+from kolektor_cli.cli.command import Command
 from kolektor_cli.cli.convert import convert
 from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.sample import sample
 from kolektor_cli.cli.split import split
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.cli.verify import verify
-from kolektor_cli.errors import KolektorError, reason
+from kolektor_cli.errors import KolektorError, reason, why_not_loaded
 from kolektor_cli.version import __version__
 
 
@@ -35,6 +36,10 @@ class _Group(typer.core.TyperGroup):
         except KolektorError as error:
             _tell_error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except ImportError as error:
+            # A command loads what it needs when it runs.
+            _tell_error(why_not_loaded(error))
+            raise typer.Exit(KolektorError.exit_code) from error
         except MemoryError as error:
             _tell_error("memory ran out; a smaller --jobs needs less")
             raise typer.Exit(KolektorError.exit_code) from error
@@ -65,7 +70,7 @@ app = typer.Typer(
 
 
 for _command in (inspect, split, convert, verify, sample):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
 def _exit_by_signal(number: int, _frame: FrameType | None) -> NoReturn:

@@ -37,6 +37,7 @@ def inspect(
       kolektor inspect KolektorSDD.zip --fit crop --size 500x1000
     """
     from kolektor_cli.cli.output import Console, exit_unless
+    from kolektor_cli.cli.render.conversion import shape_notes
     from kolektor_cli.cli.render.inspection import inspection_json, inspection_tables, scan_rows
     from kolektor_cli.core.inspection import inspect as inspect_source
 
@@ -46,6 +47,8 @@ def inspect(
     console = Console(quiet=quiet)
     with console.progress() as progress:
         found = inspect_source(source, fit=fit, size=asked, jobs=jobs, progress=progress)
+    for note in shape_notes(found.fit.fit, found.scan.samples) if found.fit else ():
+        console.note(note)
     if json:
         console.json("inspect", found.ok, inspection_json(found))
     elif csv:

@@ -25,6 +25,9 @@ def split(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
     jobs: JobsOption = None,
@@ -51,14 +54,16 @@ def split(
     from kolektor_cli.cli.output import Console
     from kolektor_cli.cli.render.tables import segmented_notes
     from kolektor_cli.core.splitting import split as split_source
-    from kolektor_cli.core.splitting import write_split
     from kolektor_cli.splits.files import split_rows
 
+    file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
     with console.progress() as progress:
         made = split_source(
             source,
             split,
+            output=file,
+            force=force,
             skip_bad=skip_bad,
             trust_masks=trust_masks,
             jobs=jobs,
@@ -67,7 +72,5 @@ def split(
     console.deviations(made.scan, made.leaks)
     for note in segmented_notes(made.split, made.scan.samples):
         console.note(note)
-    if str(output) == "-":
+    if file is None:
         console.csv(split_rows(made.split, made.scan.samples))
-    else:
-        write_split(made, output)

@@ -1,6 +1,7 @@
 """Files that a consumer reads beside the category folder: ``meta.json``, a config, a table.
 
-They depend only on the paths in the category folder, so the same tree gives the same bytes.
+They depend only on the paths in the category folder, so the same tree gives the same bytes. Several
+category folders share one ``meta.json``; here are the entries of one (see `io.index`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.errors import UsageError
+from kolektor_cli.io.index import INDEX_NAME, index_bytes
 from kolektor_cli.tree.layout import is_test_of_defects, mask_path, split_path
-
-META = "meta.json"
 
 TABLE_COLUMNS = ("image_path", "label_index", "mask_path", "split")
 """Columns of the table for Anomalib's Tabular data module; its paths are relative to OUT."""
@@ -39,18 +39,22 @@ def side_files(
     Raises
     ------
     UsageError
-        `table` is given for another consumer than Anomalib.
+        `table` is given for another consumer than Anomalib, or the category has the name of a file.
     """
     if table and name != "anomalib":
         raise UsageError("--table goes with --for anomalib: no other code reads it")
     class_name = CONSUMERS[name].class_name if name else None
     files = {}
     if class_name is not None:
-        files[META] = _dump(meta_of(category, class_name or category, images))
+        files[INDEX_NAME] = index_bytes(meta_of(category, class_name or category, images))
     if name == "anomalib":
         files[f"{category}.yaml"] = (table_config if table else folder_config)(out, category)
     if name == "anomalib" and table:
         files[f"{category}.csv"] = table_of(category, images)
+    if category.casefold() in files:
+        raise UsageError(
+            f"--category {category}: is the name of a file that {name} reads beside it"
+        )
     return files
 
 
@@ -76,10 +80,6 @@ def _listed(images: Collection[str]) -> Iterator[tuple[str, str]]:
         split = path.partition("/")[0]
         if split in ("train", "test"):
             yield split, path
-
-
-def _dump(content: object) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode("ascii")
 
 
 def table_of(category: str, images: Collection[str]) -> bytes:

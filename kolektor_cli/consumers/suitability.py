@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Offer, unmet_needs
-from kolektor_cli.consumers.sidefiles import META, folder_config, meta_of, table_config, table_of
+from kolektor_cli.consumers.sidefiles import folder_config, meta_of, table_config, table_of
 from kolektor_cli.findings import Finding
+from kolektor_cli.io.index import INDEX_NAME, Index, category_of, read_index
 from kolektor_cli.tree.layout import is_mask
 from kolektor_cli.tree.read import Tree, read_file
 
@@ -48,39 +50,54 @@ def _check_meta(name: ConsumerName, category: Path, images: list[str]) -> Iterat
     class_name = CONSUMERS[name].class_name
     if class_name is None:
         return
-    path = category.parent / META
+    path = category.parent / INDEX_NAME
     if not path.is_file():
         message = f"is missing beside the category folder; convert again with --for {name}"
-        yield Finding("error", "no-meta", META, message)
+        yield Finding("error", "no-meta", path.name, message)
         return
     try:
-        found = json.loads(read_file(path))
-    except (ValueError, RecursionError) as error:
-        yield Finding("error", "wrong-meta", META, f"is not JSON: {error}")
+        found = read_index(read_file(path))
+    except ValueError as error:
+        message = f"{error}; convert again with --for {name} --force"
+        yield Finding("error", "wrong-meta", path.name, message)
         return
     wanted = meta_of(category.name, class_name or category.name, images)
-    if not _lists(found, wanted):
+    if not _lists(found, wanted, category.name):
         message = f"does not list this tree as {CONSUMERS[name].title} reads it; convert again"
-        yield Finding("error", "wrong-meta", META, f"{message} with --for {name}")
+        yield Finding("error", "wrong-meta", path.name, f"{message} with --for {name}")
+    yield from _gone(found, category.parent)
 
 
-def _lists(found: Any, wanted: Mapping[str, Mapping[str, Sequence[Any]]]) -> bool:
-    """Return whether a ``meta.json`` has the wanted items, in any order; it may have more classes.
+def _lists(found: Index, wanted: Index, category: str) -> bool:
+    """Return whether the wanted entries are all that an index has of a category, in any order.
 
-    It must not have more splits: a third one makes AdaCLIP fail.
+    Those of other categories may stand in the same class or in others.
     """
-    try:
-        return found.keys() == wanted.keys() and all(
-            sorted(found[split][name], key=_path_of) == sorted(items, key=_path_of)
-            for split, classes in wanted.items()
-            for name, items in classes.items()
-        )
-    except (AttributeError, KeyError, TypeError):
-        return False
+    own = [listed for listed in _entries(found) if category_of(listed[2]) == category]
+    return sorted(own, key=_key) == sorted(_entries(wanted), key=_key)
 
 
-def _path_of(item: Any) -> str:
-    return str(item["img_path"])
+def _entries(index: Index) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield split, class and entry of all that an index lists."""
+    for split, classes in index.items():
+        for name, entries in classes.items():
+            yield from ((split, name, entry) for entry in entries)
+
+
+def _key(listed: tuple[str, str, dict[str, Any]]) -> tuple[str, str, str]:
+    split, name, entry = listed
+    return split, name, entry["img_path"]
+
+
+def _gone(index: Index, out: Path) -> Iterator[Finding]:
+    """Report categories that an index lists, but whose folders are not there."""
+    for category in sorted({category_of(entry) for _, _, entry in _entries(index)}):
+        if not os.path.lexists(out / category):
+            message = (
+                f"lists {category}, which is not there: a code that reads all classes fails; "
+                f"convert {category} again, or take its entries out"
+            )
+            yield Finding("warning", "gone-meta", INDEX_NAME, message)
 
 
 def _check_config(category: Path) -> Iterator[Finding]:

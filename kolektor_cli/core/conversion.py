@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.depth import Depth, check_depth
 from kolektor_cli.io.parallel import dask_cluster
+from kolektor_cli.io.places import inputs_of, refuse_inputs
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.io.staging import clear_unfinished, staged
 from kolektor_cli.raw.layouts import recognise
@@ -228,15 +229,25 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     fit = make_fit(options.fit, options.size, default=size, seed=options.split.seed or 0)
     sizes = [fit.size] if fit.size else []
     require_needs(options.consumer, Offer(out, category, sizes, [options.color]))
+    target = choose_target(source.path, out, category)
+    beside = tuple(side_files(options.consumer, out, category, (), table=options.table))
+    _protect(source, [target, *(out / name for name in beside)], options.split)
     return _Choices(
         options=options,
         out=out,
         category=category,
-        target=choose_target(source.path, out, category),
+        target=target,
         fit=fit,
         protocol=release.protocol,
-        beside=tuple(side_files(options.consumer, out, category, (), table=options.table)),
+        beside=beside,
     )
+
+
+def _protect(source: Source, outputs: Sequence[Path], split: SplitOptions) -> None:
+    """Refuse outputs that would change what is read."""
+    inputs = inputs_of(source, [] if split.file is None else [split.file])
+    for output in outputs:
+        refuse_inputs(output, inputs)
 
 
 def _require_known(options: ConvertOptions) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import Path
 from kolektor_cli.core.inspection import require_usable
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.io.places import inputs_of, is_stream, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_source
-from kolektor_cli.splits.files import read_split, split_bytes
+from kolektor_cli.splits.files import check_split_file, read_split, split_bytes
 from kolektor_cli.splits.protocols import (
     PROTOCOLS,
     check_request,
@@ -40,6 +40,8 @@ def split(
     source: str | os.PathLike[str],
     options: SplitOptions = DEFAULT_SPLIT,
     *,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
     skip_bad: bool = False,
     trust_masks: bool = False,
     jobs: int | None = None,
@@ -53,6 +55,10 @@ def split(
         A folder or a zip archive.
     options
         The protocol and its options; by default the protocol of the release, with its defaults.
+    output
+        Write a split file there, all or nothing. It must lie outside the source.
+    force
+        Replace `output` if it exists. A device or a pipe is written to without it.
     skip_bad
         Leave out samples with errors instead of refusing the source.
     trust_masks
@@ -70,6 +76,8 @@ def split(
         The protocol does not take an option, needs another one, or cannot be made of the source.
     SplitFileError
         The split file cannot be read or does not fit the source.
+    OutputError
+        `output` exists and `force` is not given, or it cannot be written.
 
     Examples
     --------
@@ -82,23 +90,19 @@ def split(
     with open_source(Path(source)) as opened:
         default = recognise(opened).protocol
         check_split(options, default)
+        if output is not None:
+            refuse_inputs(
+                Path(output), inputs_of(opened, [] if options.file is None else [options.file])
+            )
+            refuse_file(Path(output), force=force)
         told = partial(progress, "scan")
         # No pixel is written, so none is reduced too much.
         scan = scan_source(opened, depth="full", trust_masks=trust_masks, jobs=jobs, progress=told)
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
+    if output is not None:
+        replace_file(Path(output), split_bytes(made, scan.samples), replace=force)
     return Splitting(scan, made, tuple(find_leaks(made.assigned, scan.duplicates)))
-
-
-def write_split(splitting: Splitting, path: Path) -> None:
-    """Write a split file, all or nothing; one that exists is replaced.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written, or another run is writing it.
-    """
-    replace_file(path, split_bytes(splitting.split, splitting.scan.samples))
 
 
 def split_scan(
@@ -113,7 +117,8 @@ def split_scan(
     """
     if options.file is not None:
         data = _read_input(Path(options.file))
-        return read_split(data, scan.samples, str(options.file), fold=options.fold)
+        name = "standard input" if str(options.file) == "-" else str(options.file)
+        return read_split(data, scan.samples, name, fold=options.fold)
     protocol, given = _request(options, default, fit)
     return make_split(protocol, scan.samples, scan.duplicates, given)
 
@@ -125,14 +130,18 @@ def check_split(options: SplitOptions, default: str, *, fit: FitName | None = No
     ------
     UsageError
         The protocol does not take an option, needs another one, or refuses a value.
-    KolektorError
-        The split file does not exist.
+    KolektorError, SplitFileError
+        The split file cannot be read, or is none.
     """
     if options.file is None:
         check_request(*_request(options, default, fit))
-    elif str(options.file) != "-" and not Path(options.file).exists():
-        # Not opened yet: it may be a pipe, which can be read only once.
-        raise KolektorError(f"{options.file}: cannot be read: {os.strerror(errno.ENOENT)}")
+        return
+    if not str(options.file):
+        raise UsageError("--split has no name of a file")
+    path = Path(options.file)
+    if str(path) == "-" or is_stream(path):
+        return  # can be read only once
+    check_split_file(_read_input(path), str(path), fold=options.fold)
 
 
 def _request(

@@ -14,6 +14,9 @@ from kolektor_cli.errors import KolektorError, LimitError, UsageError
 _PATIENCE = 10
 """Seconds to wait for a scheduler's answer."""
 
+_ENOUGH_THREADS = 16
+"""Threads that keep a slow disk or a network busy, on however few processors."""
+
 Item = TypeVar("Item")
 
 Result = TypeVar("Result")
@@ -42,6 +45,8 @@ def parallel_map(
 ) -> list[Result]:
     """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
 
+    There are never more than 16 threads, or two a processor: more take memory and help nothing.
+
     Threads suffice, because decoding, hashing, deflating and writing release the interpreter's
     lock. On errors, raises the first in the order of the items, after it has dropped waiting work
     and waited for running work, so that the caller can remove its files.
@@ -55,6 +60,8 @@ def parallel_map(
         A thread cannot be started.
     """
     jobs = jobs or default_jobs()
+    if executor is None:
+        jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
     results: list[Result] = []
     pending: deque[Future[Result]] = deque()
     with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
@@ -77,7 +84,7 @@ def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) 
     try:
         return executor.submit(function, item)
     except RuntimeError as error:
-        raise LimitError(f"a thread cannot be started: {error}; use fewer --jobs") from error
+        raise LimitError("a thread cannot be started; use fewer --jobs") from error
 
 
 @contextmanager

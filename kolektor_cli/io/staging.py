@@ -8,7 +8,6 @@ that already has its name into place, and removes the rest.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -20,7 +19,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from kolektor_cli.errors import KolektorError, OutputError, reason
 from kolektor_cli.io.atomic import exchange, rename_new, sync_file, sync_folder
+from kolektor_cli.io.index import INDEX_NAME, add_entries
 from kolektor_cli.io.parallel import parallel_map
+from kolektor_cli.io.places import descriptor_of, is_stream, workshop_of
 
 _NEW, _OLD = "new", "old"
 """In the folder for unfinished work: the new folder or file, and the old folder it replaces."""
@@ -33,8 +34,8 @@ _LOCK = "lock"
 _PATIENCE = 0.2
 """Seconds to wait for a lock that another process may be about to release."""
 
-_LONGEST_NAME = 200
-"""Longest name in bytes that leaves room for prefix and suffix; file systems allow 255."""
+_MERGE_PATIENCE = 60
+"""Seconds to wait for the lock of an index; who holds it needs milliseconds."""
 
 _SYNCING = 8
 """Threads that flush files to disk; they do nothing but wait."""
@@ -77,7 +78,8 @@ def put_in_place(
     file system cannot exchange, two renames replace it; if the run is killed between them, the next
     run restores the old folder.
 
-    The files in `beside`, contents by name, replace those in the folder that holds `target`. They
+    The files in `beside`, contents by name, replace those in the folder that holds `target`; into
+    an index of several folders (see `io.index`), the entries of this one are merged. The files
     are on disk before the new folder gets its name, and get theirs right after it; if the run is
     killed in between, the next run moves them.
 
@@ -111,11 +113,27 @@ def _write_beside(stage: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def _place_beside(waiting: Path, target: Path) -> None:
-    """Move waiting files into place if the new folder has its name; then remove what waits."""
+    """Move waiting files into place if the new folder has its name; then remove what waits.
+
+    Into an index of several folders, the entries of the new one are merged.
+    """
     if target.is_dir() and waiting.name == f"{_BESIDE}-{target.stat().st_ino}":
         for path in sorted(waiting.iterdir()):
-            path.replace(target.with_name(path.name))
+            if path.name == INDEX_NAME:
+                _merge_index(path, target)
+            else:
+                path.replace(target.with_name(path.name))
     _remove(waiting)
+
+
+def _merge_index(path: Path, target: Path) -> None:
+    """Replace the entries of one folder in an index; one run at a time does so."""
+    index = target.with_name(path.name)
+    with _working_on(index, patience=_MERGE_PATIENCE) as workshop:
+        old = index.read_bytes() if os.path.lexists(index) else None
+        (workshop / _NEW).write_bytes(add_entries(old, path.read_bytes(), target.name))
+        sync_file(workshop / _NEW)
+        (workshop / _NEW).replace(index)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -148,35 +166,49 @@ def clear_unfinished(target: Path) -> None:
     OutputError
         A file or folder cannot be removed, or another run is writing the target.
     """
-    if not os.path.lexists(_workshop_of(target)):
+    if not os.path.lexists(workshop_of(target)):
         return
     try:
-        with _holding(_workshop_of(target), target):
+        with _holding(workshop_of(target), target):
             pass
     except OSError as error:
         raise _not_written(target, error) from error
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file completely or not at all; an existing one is replaced.
+def replace_file(path: Path, data: bytes, *, replace: bool = True) -> None:
+    """Write a file completely or not at all; a device, a pipe or an open file is written to.
 
     Raises
     ------
     OutputError
-        The file cannot be written, or another run is writing it.
+        The file cannot be written, or another run is writing it; or it exists and `replace` is
+        False.
     """
     try:
-        path.parent.stat()
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a device or a named pipe
+        if is_stream(path):
+            _write_to(path, data)
             return
+        path.parent.stat()
         with _working_on(path) as workshop:
             (workshop / _NEW).write_bytes(data)
             sync_file(workshop / _NEW)
-            (workshop / _NEW).replace(path)
+            if replace:
+                (workshop / _NEW).replace(path)
+            else:
+                _name(workshop / _NEW, path)
             sync_folder(path.parent)
+    except BrokenPipeError:
+        raise  # the reader has what it wanted
     except OSError as error:
         raise _not_written(path, error) from error
+
+
+def _write_to(path: Path, data: bytes) -> None:
+    """Write to a device, a pipe or an open file, where the last one who wrote to it stopped."""
+    number = descriptor_of(path)
+    target: Path | int = path if number is None else os.dup(number)
+    with open(target, "wb") as file:  # noqa: PTH123 - a number is no path
+        file.write(data)
 
 
 def _not_written(target: Path, error: OSError) -> OutputError:
@@ -184,11 +216,11 @@ def _not_written(target: Path, error: OSError) -> OutputError:
 
 
 @contextmanager
-def _working_on(target: Path) -> Iterator[Path]:
+def _working_on(target: Path, patience: float = _PATIENCE) -> Iterator[Path]:
     """Create and lock the folder for unfinished work; remove it at the end."""
-    workshop = _workshop_of(target)
+    workshop = workshop_of(target)
     try:
-        with _holding(workshop, target):
+        with _holding(workshop, target, patience):
             yield workshop
     except BaseException:
         # An interruption can come while the folder is created or removed.
@@ -198,9 +230,9 @@ def _working_on(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _holding(workshop: Path, target: Path) -> Iterator[None]:
+def _holding(workshop: Path, target: Path, patience: float = _PATIENCE) -> Iterator[None]:
     """Lock the folder for unfinished work; empty it before and after."""
-    with _locked_folder(workshop, target):
+    with _locked_folder(workshop, target, patience):
         try:
             _empty(workshop, target)
             yield
@@ -210,7 +242,7 @@ def _holding(workshop: Path, target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked_folder(folder: Path, target: Path) -> Iterator[None]:
+def _locked_folder(folder: Path, target: Path, patience: float) -> Iterator[None]:
     """Create a folder, or take over a dead process's, and lock it; then remove it if it is empty.
 
     Raises
@@ -218,7 +250,7 @@ def _locked_folder(folder: Path, target: Path) -> Iterator[None]:
     OutputError
         Another process holds the folder.
     """
-    lock = _lock(folder, target)
+    lock = _lock(folder, target, patience)
     try:
         yield
     finally:
@@ -231,13 +263,13 @@ def _locked_folder(folder: Path, target: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def _lock(folder: Path, target: Path) -> BaseFileLock:
+def _lock(folder: Path, target: Path, patience: float) -> BaseFileLock:
     while True:
         if folder.is_symlink():
             raise OutputError(
                 f"{folder}: is a link, but the folder for unfinished work belongs there; remove it"
             )
-        lock = FileLock(folder / _LOCK, timeout=_PATIENCE)
+        lock = FileLock(folder / _LOCK, timeout=patience)
         # Another process may remove the folder at the same moment.
         with suppress(FileExistsError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -249,13 +281,6 @@ def _lock(folder: Path, target: Path) -> BaseFileLock:
         except FileNotFoundError:
             continue
         return lock
-
-
-def _workshop_of(target: Path) -> Path:
-    name = target.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = name[:20] + hashlib.sha256(os.fsencode(name)).hexdigest()
-    return target.with_name(f".{name}.unfinished")
 
 
 def _empty(workshop: Path, target: Path, *, ignore_errors: bool = False) -> None:

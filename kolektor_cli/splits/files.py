@@ -9,7 +9,7 @@ from typing import get_args
 
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample, natural_key
-from kolektor_cli.splits.pickles import PICKLE_START, split_by_pickle
+from kolektor_cli.splits.pickles import PICKLE_START, load_pickle, split_by_pickle
 from kolektor_cli.splits.split import Split, SplitName
 
 COLUMNS = ("sample", "item", "group", "label", "split")
@@ -59,9 +59,7 @@ def read_split(
     """
     if data.startswith(PICKLE_START):
         return split_by_pickle(data, samples, name, fold)
-    if fold is not None:
-        raise SplitFileError(f"{name}: has no folds: --fold is for the authors' .pyb files")
-    rows = _read_rows(data, name)
+    rows = _read_csv(data, name, fold)
     by_name = {sample.name: sample for sample in samples}
     assigned: dict[str, SplitName] = {}
     segmented: dict[str, bool] = {}
@@ -88,12 +86,35 @@ def _truth(text: str, place: str) -> bool:
     return truth
 
 
+def check_split_file(data: bytes, name: str, *, fold: int | None = None) -> None:
+    """Check what needs no sample: that a split file is a pickle, or has the rows and columns.
+
+    Raises
+    ------
+    SplitFileError
+        See `read_split`.
+    """
+    if data.startswith(PICKLE_START):
+        load_pickle(data, name)
+    else:
+        _read_csv(data, name, fold)
+
+
+def _read_csv(data: bytes, name: str, fold: int | None) -> list[tuple[int, Mapping[str, str]]]:
+    if fold is not None:
+        raise SplitFileError(f"{name}: has no folds: --fold is for the authors' .pyb files")
+    return _read_rows(data, name)
+
+
 def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:
     """Return the rows of a split file, each with its line number."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SplitFileError(f"{name}: is not text in UTF-8: {error}") from error
+        raise SplitFileError(
+            f"{name}: is not text in UTF-8, from byte {error.start} on, nor a pickle of splits; "
+            "save it as CSV in UTF-8"
+        ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = reader.fieldnames
@@ -108,7 +129,8 @@ def _read_rows(data: bytes, name: str) -> list[tuple[int, Mapping[str, str]]]:
         return [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise SplitFileError(
-            f"{name}, line {reader.reader.line_num}: is not CSV: {error}"
+            f"{name}, line {reader.reader.line_num}: is not CSV: quotes or line ends are wrong; "
+            "'kolektor split' writes such a file"
         ) from error
 
 

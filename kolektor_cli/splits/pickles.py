@@ -108,7 +108,7 @@ def read_pickled_lists(data: bytes, name: str) -> tuple[tuple[Listed[str], Liste
     SplitFileError
         The pickle is damaged, asks for anything but plain values, or has another form.
     """
-    content = _load_pickle(data, name)
+    content = load_pickle(data, name)
     try:
         train, test, *_ = content
         folds = [tuple(map(_items_of, fold)) for fold in zip(train, test, strict=True)]
@@ -131,7 +131,7 @@ def read_pickled_numbers(data: bytes, name: str) -> tuple[Listed[int], Listed[in
     SplitFileError
         The pickle is damaged, asks for anything but plain values, or has another form.
     """
-    content = _load_pickle(data, name)
+    content = load_pickle(data, name)
     try:
         train, test = map(_numbers_of, content)
     except (TypeError, ValueError) as error:
@@ -144,29 +144,43 @@ def read_pickled_numbers(data: bytes, name: str) -> tuple[Listed[int], Listed[in
     return train, test
 
 
+class _RefusedError(pickle.UnpicklingError):
+    """A pickle asks for what a split does not need; the message says for what."""
+
+
 class _PlainUnpickler(pickle.Unpickler):
     """Builds plain values only; refuses a pickle that asks for a class or a function."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
-        raise pickle.UnpicklingError(f"asks for {module}.{name}, which a split does not need")
+        raise _RefusedError(f"asks for {module}.{name}, which a split does not need")
 
     def persistent_load(self, _: object) -> NoReturn:
-        raise pickle.UnpicklingError("asks for an object outside the file")
+        raise _RefusedError("asks for an object outside the file")
 
 
-def _load_pickle(data: bytes, name: str) -> Any:
+def load_pickle(data: bytes, name: str) -> Any:
+    """Return the plain values in a pickle; executes nothing in it.
+
+    Raises
+    ------
+    SplitFileError
+        The pickle is damaged, or asks for anything but plain values.
+    """
     try:
         _refuse_far_places(data)
         return _PlainUnpickler(io.BytesIO(data)).load()
-    except (pickle.UnpicklingError, *_DAMAGE) as error:
+    except _RefusedError as error:
         raise SplitFileError(f"{name}: is refused as a pickle of splits: {error}") from error
+    except (pickle.UnpicklingError, *_DAMAGE) as error:
+        message = f"{name}: is neither CSV nor a whole pickle of splits; get the file again"
+        raise SplitFileError(message) from error
 
 
 def _refuse_far_places(data: bytes) -> None:
     """Refuse a pickle that stores at a far memo index: Python allocates memory up to that index."""
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name in _PUTS and isinstance(argument, int) and argument > len(data):
-            raise pickle.UnpicklingError(f"puts something in the place {argument}")
+            raise _RefusedError(f"puts something in the place {argument}")
 
 
 def _items_of(entries: Iterable[Any]) -> Listed[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -28,6 +28,10 @@ MAX_SIDE = 16_384
 MAX_AREA = 2**25
 """The largest area of an output image in pixels, 33.5 megapixels; together with `MAX_SIDE`, this
 bounds memory."""
+
+
+SQUEEZED = 1.25
+"""Change of an image's aspect that is worth a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,26 @@ def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int
             raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
         return Fit(name, check_size((width, height)), seed)
     return Fit(name, check_size(asked or default))
+
+
+def turned_size(fit: Fit, sizes: Sequence[Size]) -> Size | None:
+    """Return the fit's size with its sides exchanged, if most source images are turned against it.
+
+    `sizes` are (width, height) of the source images in pixels. An image is turned if it stands and
+    the output lies, or the other way, and their aspects differ by a factor of `SQUEEZED` or more.
+    """
+    if fit.size is None:
+        return None
+    turned = sum(_is_turned(fit.size, size) for size in sizes)
+    return fit.size[::-1] if 2 * turned > len(sizes) else None
+
+
+def _is_turned(output: Size, image: Size) -> bool:
+    """Return whether one of two sizes lies and the other stands, and their aspects differ much."""
+    (width, height), (own_width, own_height) = output, image
+    ends = sorted((width * own_height, height * own_width))
+    opposite = (width - height) * (own_width - own_height) < 0
+    return opposite and ends[1] >= SQUEEZED * ends[0]
 
 
 def fit_options(fit: Fit) -> dict[str, object]:

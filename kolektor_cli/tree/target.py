@@ -6,8 +6,10 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from kolektor_cli.errors import OutputError, UsageError, reason
+from kolektor_cli.errors import OutputError, reason
 from kolektor_cli.io import staging
+from kolektor_cli.io.index import INDEX_NAME, read_index
+from kolektor_cli.io.places import inputs_at, refuse_inputs
 from kolektor_cli.tree.layout import MANIFEST_NAME, check_category
 
 _REPLACEABLE = {"train", "test", "validation", "ground_truth", MANIFEST_NAME}
@@ -26,13 +28,7 @@ def choose_target(source: Path, out: Path, category: str) -> Path:
     """
     target = out / check_category(category)
     try:
-        inside = source.resolve() if source.is_dir() else None
-        if inside and target.resolve().is_relative_to(inside):
-            raise UsageError(
-                f"{out}: lies inside the source {source}; choose a place outside of it"
-            )
-        if source.resolve().is_relative_to(target.resolve()):
-            raise UsageError(f"{target}: holds the source {source}; choose another place")
+        refuse_inputs(target, inputs_at(source))
         above = (path for path in (out, *out.absolute().parents) if os.path.lexists(path))
         existing = next(above, None)
     except (OSError, RuntimeError, ValueError) as error:
@@ -48,10 +44,13 @@ def choose_target(source: Path, out: Path, category: str) -> Path:
 def refuse_existing(target: Path, beside: Collection[str] = (), *, force: bool) -> None:
     """Check, before any work, that the target and the files `beside` it may be written.
 
+    An index of several category folders may exist: the entries of this one are merged into it.
+
     Raises
     ------
     OutputError
-        One exists without `force`, or the target is no tree, or a name `beside` it no file.
+        One exists without `force`, or the target is no tree, or a name `beside` it no file; or
+        there is a file with the name of an index, but it is none, without `force`.
     """
     try:
         if os.path.lexists(target):
@@ -70,8 +69,7 @@ def put_in_place(stage: Path, target: Path, beside: Mapping[str, bytes], *, forc
     OutputError
         The target exists by now (see `refuse_existing`), or cannot be written.
     """
-    if os.path.lexists(target):
-        _refuse_folder(target, force)
+    refuse_existing(target, beside, force=force)
     staging.put_in_place(stage, target, beside, replace=force)
 
 
@@ -91,7 +89,22 @@ def _refuse_folder(target: Path, force: bool) -> None:
 def _refuse_file(path: Path, force: bool) -> None:
     if not os.path.lexists(path):
         return
+    if path.name == INDEX_NAME and path.is_file():
+        _refuse_no_index(path, force)
+        return
     if not force:
         raise OutputError(f"{path}: exists already; --force replaces it")
     if not path.is_file():
         raise OutputError(f"{path}: is not a file; remove it yourself")
+
+
+def _refuse_no_index(path: Path, force: bool) -> None:
+    """Refuse a file to which no entries can be added, unless it may be replaced."""
+    if force:
+        return
+    try:
+        read_index(path.read_bytes())
+    except ValueError as error:
+        raise OutputError(
+            f"{path}: {error}, so this category cannot be added to it; --force replaces it"
+        ) from error

@@ -89,7 +89,7 @@ def test_files_beside_are_replaced_by_force_alone(
     out.mkdir()
     (out / "meta.json").write_text("mine")
     options = ConvertOptions(consumer="anomalyclip", size=SIZE)
-    with pytest.raises(OutputError, match=r"meta\.json: exists already; --force replaces it"):
+    with pytest.raises(OutputError, match=r"meta\.json: is not JSON.*; --force replaces it"):
         convert(raw, out, options)
     assert snapshot(out) == {"meta.json": b"mine"}
     convert(raw, out, options, force=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kolektor_cli.core.splitting import split, write_split
+from kolektor_cli.core.splitting import split
 from kolektor_cli.errors import KolektorError, SourceError, SplitFileError, UsageError
 from kolektor_cli.splits.protocols import balanced, official
 from kolektor_cli.splits.split import Leak, SplitOptions
@@ -56,12 +56,11 @@ def test_file_that_was_written_gives_the_split_again(
     make_dataset: MakeDataset, tmp_path: Path, kind: type
 ) -> None:
     root = make_dataset()
-    made = split(root, SplitOptions(seed=7))
-    write_split(made, tmp_path / "split.csv")
-    again = split(root, SplitOptions(file=kind(tmp_path / "split.csv")))
+    made = split(root, SplitOptions(seed=7), output=kind(tmp_path / "split.csv"))
+    given = SplitOptions(file=kind(tmp_path / "split.csv"))
+    again = split(root, given, output=tmp_path / "again.csv")
     assert again.split.assigned == made.split.assigned
     assert again.split.protocol == "file"
-    write_split(again, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "split.csv").read_bytes()
 
 
@@ -79,8 +78,7 @@ def test_dash_is_standard_input(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_dataset()
-    made = split(root, SplitOptions(seed=3))
-    write_split(made, tmp_path / "split.csv")
+    made = split(root, SplitOptions(seed=3), output=tmp_path / "split.csv")
     data = io.BytesIO((tmp_path / "split.csv").read_bytes())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
     assert split(root, SplitOptions(file="-")).split.assigned == made.split.assigned

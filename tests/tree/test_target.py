@@ -186,7 +186,7 @@ def test_files_beside_are_refused_unless_they_may_be_replaced(tmp_path: Path) ->
     (tmp_path / "meta.json").write_text("mine")
     (tmp_path / "metal.yaml").mkdir()
     target = tmp_path / "metal"
-    with pytest.raises(OutputError, match=r"meta\.json: exists already; --force replaces it"):
+    with pytest.raises(OutputError, match=r"meta\.json: is not JSON.*; --force replaces it"):
         refuse_existing(target, ["meta.json"], force=False)
     refuse_existing(target, ["meta.json", "other.json"], force=True)
     with pytest.raises(OutputError, match=r"metal\.yaml: is not a file; remove it yourself"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from kolektor_cli.cli.render.tables import (
@@ -17,8 +17,9 @@ from kolektor_cli.cli.render.tables import (
     text_range,
 )
 from kolektor_cli.core.conversion import Conversion
+from kolektor_cli.samples import Sample
 from kolektor_cli.tree.defects import FitSummary
-from kolektor_cli.tree.fit import Fit
+from kolektor_cli.tree.fit import Fit, fit_of, turned_size
 from kolektor_cli.tree.plan import Plan
 
 
@@ -123,9 +124,10 @@ def fit_json(summary: FitSummary) -> JsonObject:
 
 
 def conversion_notes(conversion: Conversion) -> Iterator[str]:
-    """Say which defects a conversion loses, and what the files beside the tree do not list."""
+    """Say if the size is turned, what defects are lost, and what the files beside do not list."""
     plan = conversion.plan
     yield from segmented_notes(plan.split, conversion.scan.samples)
+    yield from shape_notes(fit_of(plan.options), conversion.scan.samples)
     if plan.lost:
         lost = few(plan.lost)
         yield f"lost    the fit cuts off every defect of {lost}: what is left counts as good"
@@ -133,6 +135,18 @@ def conversion_notes(conversion: Conversion) -> Iterator[str]:
     if listed and any(image.split == "val" for image in plan.images):
         names = " and ".join(listed)
         yield f"images for validation are not in {names}: its reader takes none"
+
+
+def shape_notes(fit: Fit, samples: Sequence[Sample]) -> Iterator[str]:
+    """Say that the output lies where most images stand, or the other way, and name a size."""
+    turned = turned_size(fit, [(sample.width, sample.height) for sample in samples])
+    if turned:
+        width, height = turned
+        kind = "higher than wide" if width < height else "wider than high"
+        yield (
+            f"warning most images are {kind}, but {fit_text(fit)} is not; "
+            f"did you mean --size {width}x{height}?"
+        )
 
 
 def plan_table(plan: Plan) -> Table:
