@@ -101,7 +101,7 @@ def scan_and_derive(
     release = seen.release
     repeats = _repeated_parts(seen.samples.values(), release)
     rows = {row: sample for row, sample in seen.samples.items() if sample.name not in repeats}
-    pairs = find_duplicates(source, rows, seen.similar)
+    pairs = find_duplicates(source, rows, seen.similar, partial(parallel_map, jobs=jobs))
     contradictions = find_contradictions(pairs, release)
     findings = [*seen.findings, *repeats.values(), *contradictions.values()]
     findings += [*find_doubts(pairs, contradictions), *find_differing_masks(pairs)]
@@ -127,7 +127,7 @@ def scan_and_derive(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the files of a source hold: samples by number, and pairs of numbers that look alike."""
+    """What the files of a source hold: samples by number, and pairs that deserve a closer look."""
 
     release: Release
     has_official_names: bool
@@ -166,7 +166,7 @@ def _with_similar(
     jobs: int | None,
     progress: Progress,
 ) -> tuple[list[Examined[Derived]], list[tuple[int, int]]]:
-    """Return the examined candidates, and the pairs of their numbers that look alike.
+    """Return the examined candidates, and the pairs of their numbers that deserve a look.
 
     The thumbnails are the rows of one array, zeros if there is none: thousands of small arrays
     between the buffers of images would keep that memory from being used again.
