@@ -18,6 +18,7 @@ because both limits lie in wide gaps.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from threadpoolctl import threadpool_limits
 
 from kolektor_cli.imaging.geometry import Size
@@ -154,33 +156,37 @@ def similar_pairs(thumbnails: Thumbnails, run: Run = map) -> Pairs:
 def _pairs_of_block(thumbnails: Thumbnails, start: int) -> Pairs:
     """Compare a block of thumbnails with itself and all later ones."""
     pairs = []
-    block = _symmetric_parts(thumbnails[start : start + _BLOCK])
+    block = _parts_of_thumbnails(thumbnails[start : start + _BLOCK])
     for other in range(start, len(thumbnails), _BLOCK):
-        correlations = _best_correlations(
-            block, _symmetric_parts(thumbnails[other : other + _BLOCK])
-        )
+        others = _parts_of_thumbnails(thumbnails[other : other + _BLOCK])
+        correlations = _best_correlations(block, others)
         for i, j in np.argwhere(correlations >= CANDIDATE).tolist():
             if start + i < other + j:
                 pairs.append((start + i, other + j))
     return pairs
 
 
-def _symmetric_parts(thumbnails: Thumbnails) -> list[_Floats]:
-    """Split thumbnails into four parts that mirroring only negates or leaves, a row for each.
-
-    The parts are unchanged by both ways of mirroring, negated by left-right alone, by top-bottom
-    alone, and by either; a quarter of each is enough. With these, a product of two thumbnails and
-    its three mirrored versions cost no more than the product alone. The parts of a thumbnail
-    together have length 1; those of a uniform image are 0 and match none.
-    """
+def _parts_of_thumbnails(thumbnails: Thumbnails) -> list[_Floats]:
     width, height = THUMBNAIL_SIZE
-    rows = np.asarray(thumbnails, np.int16).reshape(-1, height, width)
-    top, bottom = rows[:, : height // 2], rows[:, : height // 2 - 1 : -1]
+    return _symmetric_parts(np.asarray(thumbnails, np.int16).reshape(-1, height, width))
+
+
+def _symmetric_parts(details: npt.NDArray[np.int16] | _Floats) -> list[_Floats]:
+    """Split details into four parts that mirroring only negates or leaves, a row for each detail.
+
+    `details` is number x height x width; height and width are even. The parts are unchanged by both
+    ways of mirroring, negated by left-right alone, by top-bottom alone, and by either; a quarter of
+    each is enough. With these, a product of two details and its three mirrored versions cost no
+    more than the product alone. The parts of a detail together have length 1; those of a uniform
+    image are 0 and match none.
+    """
+    number, height, width = details.shape
+    top, bottom = details[:, : height // 2], details[:, : height // 2 - 1 : -1]
     quarters = []
     for half in (top + bottom, top - bottom):
         left, right = half[:, :, : width // 2], half[:, :, : width // 2 - 1 : -1]
         quarters += [left + right, left - right]
-    parts = [quarter.reshape(len(rows), -1).astype(np.float32) for quarter in quarters]
+    parts = [quarter.reshape(number, -1).astype(np.float32) for quarter in quarters]
     squares = np.sum([np.einsum("ij,ij->i", part, part) for part in parts], axis=0)
     lengths = np.maximum(np.sqrt(squares), np.float32(1))
     for part in parts:
@@ -197,18 +203,26 @@ def _best_correlations(first: list[_Floats], second: list[_Floats]) -> _Floats:
     return np.asarray(np.maximum(plain, mirrored), np.float32)
 
 
-def are_same(first: CloseUp, second: CloseUp) -> bool:
-    """Return whether two close-ups show the same picture, one of them mirrored or not."""
-    inner = np.ascontiguousarray(second[_REACH:-_REACH, _REACH:-_REACH], np.float32)
-    if not first.any() or not inner.any():
-        return False
-    around = first.astype(np.float32)
-    ways = (inner, inner[:, ::-1], inner[::-1], inner[::-1, ::-1])
-    return any(_best_match(around, np.ascontiguousarray(way)) >= THRESHOLD for way in ways)
+def are_same(first: CloseUp, others: Sequence[CloseUp]) -> list[bool]:
+    """Return for each of several close-ups whether it shows the picture of the first one.
+
+    Each of them may be mirrored, and shifted by up to `_REACH` pixels each way.
+    """
+    inner = slice(_REACH, -_REACH)
+    height, width = first[inner, inner].shape
+    windows = sliding_window_view(first, (height, width)).reshape(-1, height, width)
+    places = _symmetric_parts(_without_mean(windows))
+    found: list[bool] = []
+    for start in range(0, len(others), _BLOCK):
+        block = np.stack(others[start : start + _BLOCK])[:, inner, inner]
+        correlations = _best_correlations(places, _symmetric_parts(_without_mean(block)))
+        found += (correlations.max(axis=0) >= THRESHOLD).tolist()
+    return found
 
 
-def _best_match(around: _Floats, inner: _Floats) -> float:
-    return float(cv2.matchTemplate(around, inner, cv2.TM_CCOEFF_NORMED).max())
+def _without_mean(details: npt.NDArray[np.int8]) -> _Floats:
+    values = details.astype(np.float32)
+    return np.asarray(values - values.mean(axis=(1, 2), keepdims=True), np.float32)
 
 
 def confirmed_pairs(pairs: Pairs, look: Callable[[int], CloseUp], run: Run = map) -> Pairs:
@@ -219,10 +233,16 @@ def confirmed_pairs(pairs: Pairs, look: Callable[[int], CloseUp], run: Run = map
     """
     indices = sorted({index for pair in pairs for index in pair})
     close_ups = dict(zip(indices, run(look, indices), strict=True))
+    partners = defaultdict(list)
+    for first, second in pairs:
+        partners[first].append(second)
 
-    def is_confirmed(place: int) -> bool:
-        first, second = pairs[place]
-        return are_same(close_ups[first], close_ups[second])
+    def confirm(first: int) -> Pairs:
+        others = partners[first]
+        same = are_same(close_ups[first], [close_ups[other] for other in others])
+        return [(first, other) for other, is_same in zip(others, same, strict=True) if is_same]
 
-    confirmed = run(is_confirmed, range(len(pairs)))
-    return [pair for pair, same in zip(pairs, confirmed, strict=True) if same]
+    # BLAS threads beside those of `run` would spin while they wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        confirmed = {pair for found in run(confirm, list(partners)) for pair in found}
+    return [pair for pair in pairs if pair in confirmed]

@@ -17,6 +17,7 @@ from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.similarity import (
     CANDIDATE,
+    THRESHOLD,
     CloseUp,
     Pairs,
     Thumbnail,
@@ -209,10 +210,37 @@ def test_closer_look_is_taken_once_an_image_and_keeps_the_order() -> None:
 
 
 def test_uniform_close_ups_match_none() -> None:
-    plain, other = np.full((60, 40), 7, np.uint8), draw_image(1, 40, 60)
-    assert not are_same(close_up(plain), close_up(plain))
-    assert not are_same(close_up(plain), close_up(other))
-    assert not are_same(close_up(other), close_up(plain))
+    plain, other = (
+        close_up(image) for image in (np.full((60, 40), 7, np.uint8), draw_image(1, 40, 60))
+    )
+    assert are_same(plain, [plain, other]) == [False, False]
+    assert are_same(other, [plain, other, other[::-1]]) == [False, True, True]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.tuples(st.integers(-3, 3), st.integers(-3, 3)),
+    st.tuples(st.sampled_from([1, -1]), st.sampled_from([1, -1])),
+    st.sampled_from([0.3, 0.55, 0.65, 1.0]),
+)
+def test_close_ups_match_by_the_best_correlation_of_all_shifts(
+    seed: int, shift: tuple[int, int], turn: tuple[int, int], share: float
+) -> None:
+    random = np.random.default_rng(seed)
+    first, other = random.normal(5, 20, (2, 100, 40))
+    mixed = share * np.roll(first, shift, (0, 1)) + (1 - share**2) ** 0.5 * other
+    second = np.rint(mixed[:: turn[0], :: turn[1]]).clip(-127, 127).astype(np.int8)
+    first = np.rint(first).clip(-127, 127).astype(np.int8)
+    inner = second[3:-3, 3:-3]
+    best = max(
+        cv2.matchTemplate(
+            first / np.float32(1), way.copy() / np.float32(1), cv2.TM_CCOEFF_NORMED
+        ).max()
+        for way in (inner, inner[::-1], inner[:, ::-1], inner[::-1, ::-1])
+    )
+    assume(abs(best - THRESHOLD) > 1e-3)
+    assert are_same(first, [second]) == [bool(best > THRESHOLD)]
 
 
 def stripes(height: int, period: int, strength: float) -> np.ndarray:
