@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.findings import Finding, Severity
-from kolektor_cli.imaging.similarity import similar_pairs
+from kolektor_cli.imaging.codec import decode_plain
+from kolektor_cli.imaging.pixels import to_gray
+from kolektor_cli.imaging.similarity import CloseUp, close_up, confirmed_pairs, similar_pairs
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.splits.split import SplitName
-from kolektor_cli.tree.read import Tree
+from kolektor_cli.tree.read import Tree, read_file, without_padding
 
 _GROUPS_NEVER_PART = {"grouped"}
 """Protocols that promise to keep each physical item on one side."""
@@ -59,17 +61,31 @@ def _identical(tree: Tree) -> Iterator[Finding]:
 
 
 def _near(tree: Tree, severity: Severity, jobs: int | None) -> Iterator[Finding]:
-    seen = [(p, f) for p, f in tree.pngs.items() if f.thumbnail is not None]
-    thumbnails = [facts.thumbnail for _, facts in seen if facts.thumbnail is not None]
-    pairs = similar_pairs(thumbnails, partial(parallel_map, jobs=jobs))
-    for i, j in sorted(pairs):
-        (path, facts), (other, other_facts) = seen[i], seen[j]
-        if _is_train(path):
-            path, other = other, path
-        same = (facts.size, facts.pixels_sha256) == (other_facts.size, other_facts.pixels_sha256)
-        if _is_test(path) and _is_train(other) and not same:
-            message = f"is the picture {other}, taken or encoded again"
-            yield Finding(severity, "near-leak", path, message)
+    run = partial(parallel_map, jobs=jobs)
+    paths = [path for path, facts in tree.pngs.items() if facts.thumbnail is not None]
+    found = (tree.pngs[path].thumbnail for path in paths)
+    similar = similar_pairs([one for one in found if one is not None], run)
+    on_both_sides = [pair for pair in sorted(similar) if _leak(tree, paths, pair)]
+    for pair in confirmed_pairs(on_both_sides, lambda index: _look(tree, paths[index]), run):
+        leak = _leak(tree, paths, pair)
+        if leak:
+            message = f"is the picture {leak[1]}, taken or encoded again, or mirrored"
+            yield Finding(severity, "near-leak", leak[0], message)
+
+
+def _leak(tree: Tree, paths: Sequence[str], pair: tuple[int, int]) -> tuple[str, str] | None:
+    """Return a pair as (tested, trained), or None if both are on one side or have equal pixels."""
+    first, second = (paths[index] for index in pair)
+    tested, trained = (second, first) if _is_train(first) else (first, second)
+    pixels = [(tree.pngs[path].size, tree.pngs[path].pixels_sha256) for path in (first, second)]
+    if _is_test(tested) and _is_train(trained) and pixels[0] != pixels[1]:
+        return tested, trained
+    return None
+
+
+def _look(tree: Tree, path: str) -> CloseUp:
+    pixels = decode_plain(read_file(tree.path / path), path)
+    return close_up(without_padding(to_gray(pixels)))
 
 
 def _items(tree: Tree) -> Iterator[Finding]:

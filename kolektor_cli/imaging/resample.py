@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from kolektor_cli.imaging.bilinear import resize
 from kolektor_cli.imaging.geometry import Geometry, Rectangle, Size, stretch, to_output, to_source
 from kolektor_cli.imaging.pixels import Pixels
 
@@ -15,9 +16,10 @@ from kolektor_cli.imaging.pixels import Pixels
 def transform_image(pixels: Pixels, geometry: Geometry) -> Pixels:
     """Return the output image, height x width (x 3) uint8; padding is black.
 
-    If window and placement differ in size, ``cv2.resize`` resizes with bilinear interpolation. It
-    is the usual way to prepare KolektorSDD, so the pixels equal those of published results. If they
-    do not differ, no pixel changes.
+    If window and placement differ in size, the image is resized as by ``cv2.resize`` with bilinear
+    interpolation, with the same pixels on every machine. This is the usual way to prepare
+    KolektorSDD, so they equal those of published results. If the sizes do not differ, no pixel
+    changes.
     """
     return _placed(_resized(_window(pixels, geometry.window), geometry), geometry)
 
@@ -53,7 +55,7 @@ def _resized(pixels: Pixels, geometry: Geometry) -> Pixels:
     size = geometry.placement[2:]
     if geometry.window[2:] == size:
         return pixels
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return resize(pixels, size)
 
 
 def _placed(pixels: Pixels, geometry: Geometry) -> Pixels:

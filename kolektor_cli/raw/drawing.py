@@ -22,15 +22,15 @@ def draw_surface(random: Random, width: int, height: int) -> Pixels:
     The grain is wider than high and lies on slow changes of brightness. The mean (184), the
     standard deviation (19) and the size as JPEG and PNG are near those of the real images.
     """
-    grain = _noise(random, width, height)
+    grain = noise(random, width, height)
     grain = cv2.GaussianBlur(grain, (0, 0), sigmaX=3, sigmaY=2).astype(np.float32)
-    cells = _noise(random, width // 16 + 2, height // 32 + 2)
+    cells = noise(random, width // 16 + 2, height // 32 + 2)
     slow = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
     surface = 184 + 17 / grain.std() * grain + 8 / slow.std() * slow
     return np.asarray(np.clip(surface, 0, 255), np.uint8)
 
 
-def _noise(random: Random, width: int, height: int) -> npt.NDArray[np.float32]:
+def noise(random: Random, width: int, height: int) -> npt.NDArray[np.float32]:
     """Return uniform noise from -127.5 to 127.5, height x width."""
     return random.integers(0, 256, (height, width), np.uint8).astype(np.float32) - 127.5
 
@@ -66,7 +66,7 @@ def tint(random: Random, surface: Pixels) -> Pixels:
     channels = []
     for brightness, deviation in zip(*_TINTS, strict=True):
         # The standard deviation of uniform noise over 256 values is 74.
-        grain = _noise(random, width, height)
+        grain = noise(random, width, height)
         mixed = cv2.addWeighted(surface, brightness, grain, deviation / 74, 0, dtype=cv2.CV_8U)
         channels.append(mixed)
     return np.asarray(cv2.merge(channels), np.uint8)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from itertools import combinations
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.codec import decode_samples
-from kolektor_cli.imaging.pixels import pixels_sha256
+from kolektor_cli.imaging.depth import spread_to_8_bits
+from kolektor_cli.imaging.pixels import pixels_sha256, to_gray
+from kolektor_cli.imaging.similarity import CloseUp, Pairs, Run, close_up, confirmed_pairs
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.releases import Release
 from kolektor_cli.samples import Duplicate, DuplicateKind, Sample, connected
@@ -19,37 +20,51 @@ Pair = tuple[Sample, Sample, Duplicate]
 
 
 def find_duplicates(
-    source: Source, seen: Mapping[int, Sample], similar: Iterable[tuple[int, int]]
+    source: Source,
+    seen: Mapping[int, Sample],
+    similar: Iterable[tuple[int, int]],
+    run: Run = map,
 ) -> list[Pair]:
     """Return all pairs of samples that are the same picture, in natural order.
 
-    `seen` maps numbers to samples; pairs of `similar` with other numbers are ignored.
+    `seen` maps numbers to samples. `similar` holds candidates, which are decoded again for a closer
+    look, unless their files are equal; those with other numbers are ignored. `run` calls functions
+    like ``map``, and may use threads.
     """
-    indices = {(i, j) for i, j in similar if i in seen and j in seen}
     same_file = defaultdict(list)
     for index, sample in seen.items():
         same_file[sample.image_sha256].append(index)
     # Equal files are paired by hash: an image without detail correlates with nothing.
-    indices |= {pair for same in same_file.values() for pair in combinations(same, 2)}
-    pixels = cache(partial(_pixels_sha256, source))
-    pairs = []
-    for i, j in sorted(indices):
-        first, second = seen[i], seen[j]
-        pair = Duplicate(first.name, second.name, _kind(first, second, pixels))
-        pairs.append((first, second, pair))
-    return pairs
+    kinds: dict[tuple[int, int], DuplicateKind] = {
+        pair: "file" for same in same_file.values() for pair in combinations(same, 2)
+    }
+    candidates = {(i, j) for i, j in similar if i in seen and j in seen}
+    kinds |= _kinds_on_closer_look(source, seen, sorted(candidates - kinds.keys()), run)
+    return [
+        (seen[i], seen[j], Duplicate(seen[i].name, seen[j].name, kind))
+        for (i, j), kind in sorted(kinds.items())
+    ]
 
 
-def _kind(first: Sample, second: Sample, pixels: Callable[[str], str]) -> DuplicateKind:
-    if first.image_sha256 == second.image_sha256:
-        return "file"
-    if (first.width, first.height) != (second.width, second.height):
-        return "near"
-    return "pixels" if pixels(first.image) == pixels(second.image) else "near"
+def _kinds_on_closer_look(
+    source: Source, seen: Mapping[int, Sample], candidates: Pairs, run: Run
+) -> dict[tuple[int, int], DuplicateKind]:
+    """Return the kinds of the candidates that are the same picture."""
+    hashes: dict[int, str] = {}
 
+    def look(index: int) -> CloseUp:
+        name = seen[index].image
+        samples = decode_samples(source.read(name), name)
+        hashes[index] = pixels_sha256(samples)
+        return close_up(to_gray(spread_to_8_bits(samples)))
 
-def _pixels_sha256(source: Source, name: str) -> str:
-    return pixels_sha256(decode_samples(source.read(name), name))
+    def facts(index: int) -> tuple[int, int, str]:
+        return seen[index].width, seen[index].height, hashes[index]
+
+    return {
+        (i, j): "pixels" if facts(i) == facts(j) else "near"
+        for i, j in confirmed_pairs(candidates, look, run)
+    }
 
 
 def find_contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:

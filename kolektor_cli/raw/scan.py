@@ -120,7 +120,7 @@ def scan_and_derive(
     release = seen.release
     unfit = _unfit(seen, trust_masks=trust_masks)
     rows = {row: sample for row, sample in seen.samples.items() if sample.name not in unfit}
-    pairs = find_duplicates(source, rows, seen.similar)
+    pairs = find_duplicates(source, rows, seen.similar, partial(parallel_map, jobs=jobs))
     contradictions = find_contradictions(pairs, release)
     labels = wrong_labels(release, rows.values(), trust_masks=trust_masks)
     findings = [*seen.findings, *unfit.values(), *contradictions.values(), *labels.values()]
@@ -154,7 +154,7 @@ def _unfit(seen: _Seen, *, trust_masks: bool) -> dict[str, Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the files of a source hold: samples by number, and pairs of numbers that look alike."""
+    """What the files of a source hold: samples by number, and pairs that deserve a closer look."""
 
     release: Release
     has_official_names: bool
@@ -226,7 +226,7 @@ def _with_similar(
     jobs: int | None,
     progress: Progress,
 ) -> tuple[list[Examined[Derived]], list[tuple[int, int]]]:
-    """Return the examined candidates, and the pairs of their numbers that look alike.
+    """Return the examined candidates, and the pairs of their numbers that deserve a look.
 
     The thumbnails are the rows of one array, zeros if there is none: thousands of small arrays
     between the buffers of images would keep that memory from being used again.

@@ -169,13 +169,13 @@ def _read_png(category: Path, path: str) -> PngFacts:
         size=(header.width, header.height),
         pixels_sha256=pixels_sha256(pixels),
         values=gray_values(pixels) if is_mask(path) else (),
-        thumbnail=None if is_mask(path) else thumbnail(_without_padding(to_gray(pixels))),
+        thumbnail=None if is_mask(path) else thumbnail(without_padding(to_gray(pixels))),
         by_kolektor=header.by_kolektor,
     )
 
 
-def _without_padding(pixels: Pixels) -> Pixels:
-    """Crop black borders: equal padding would make any two pictures similar."""
+def without_padding(pixels: Pixels) -> Pixels:
+    """Crop black borders for a comparison: equal padding would make any two pictures similar."""
     left, top, width, height = cv2.boundingRect(pixels)
     return pixels[top : top + height, left : left + width] if width and height else pixels
 

@@ -106,3 +106,27 @@ def test_items_on_both_sides_are_told_and_refused_where_the_protocol_promises_no
 
     pipeline.convert(raw, tmp_path, size=SIZE, make_split=part_every_item)
     assert found(check(tmp_path / "metal"), "groups") == told
+
+
+@pytest.mark.parametrize(
+    "flipped", [np.s_[:, ::-1], np.s_[::-1], np.s_[::-1, ::-1]], ids=["left-right", "top", "turned"]
+)
+def test_mirrored_or_turned_picture_is_a_near_leak(
+    tmp_path: Path, flipped: tuple[slice, ...]
+) -> None:
+    tree = foreign_tree(tmp_path / "metal")
+    write_png(tree / "test/good/000.png", draw_image(3, 64, 160)[flipped].copy())
+    [report] = verify(tree, strict=True).categories
+    assert found(report, "near-leaks") == [("error", "test/good/000.png")]
+    [near] = [check for check in report.checks if check.name == "near-leaks"]
+    assert "train/good/003.png" in near.findings[0].message
+
+
+def test_same_marks_on_other_surfaces_are_no_near_leak(tmp_path: Path) -> None:
+    tree = foreign_tree(tmp_path / "metal")
+    for seed, path in enumerate(["train/good/000.png", "train/good/001.png", "test/good/000.png"]):
+        cells = np.random.default_rng(seed).integers(60, 90, (63, 25), np.uint8)
+        image = cv2.resize(cells, (200, 500)).astype(np.uint8)
+        image[150:170, 60:76] = image[330:340, 40:100] = 255
+        write_png(tree / path, image)
+    assert found(check(tree), "near-leaks") == []

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kolektor_cli.raw.scan import Scan
+from kolektor_cli.io.source import open_source
+from kolektor_cli.raw.duplicates import find_duplicates
+from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.protocols import grouped
 from tests.conftest import MakeDataset, write_pair
 from tests.scans import names, scan, unusual
@@ -107,3 +109,47 @@ def test_same_picture_once_good_and_once_defective_is_an_error_if_it_is_sure(
     found = scan(root)
     assert {s for s, code, _ in unusual(found) if code == "duplicate-label"} == {severity}
     assert ("train/10001" in names(found)) == (severity == "warning")
+
+
+@pytest.mark.parametrize(
+    "flipped", [np.s_[:, ::-1], np.s_[::-1], np.s_[::-1, ::-1]], ids=["left-right", "top", "turned"]
+)
+def test_mirrored_and_turned_copies_are_the_same_picture(
+    make_dataset_2: MakeDataset, flipped: tuple[slice, ...]
+) -> None:
+    """Augmentation that was done before the split must not part a picture from its original."""
+    root = make_dataset_2()
+    for name in ("train/10001", "train/10000"):
+        for ending in ("", "_GT"):
+            pixels = cv2.imread(str(root / f"{name}{ending}.png"), cv2.IMREAD_UNCHANGED)
+            assert pixels is not None
+            assert cv2.imwrite(str(root / f"{name}_aug{ending}.png"), pixels[flipped].copy())
+    found = scan(root)
+    assert [(d.first, d.second, d.kind) for d in found.duplicates] == [
+        ("train/10000", "train/10000_aug", "near"),
+        ("train/10001", "train/10001_aug", "near"),
+    ]
+    groups = {sample.name: sample.group for sample in found.samples}
+    assert groups["train/10000"] == groups["train/10000_aug"]
+    assert found.distinct == len(found.samples) - 2
+
+
+def test_mirrored_copy_of_another_label_is_an_error(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    pixels = cv2.imread(str(root / "kos01/Part0.jpg"), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    done, png = cv2.imencode(".png", pixels[:, ::-1])
+    assert done
+    (root / "kos03/Part2.jpg").write_bytes(png.tobytes())
+    assert codes(scan(root)) == [
+        ("error", "duplicate-label", "kos01/Part0.jpg"),
+        ("error", "duplicate-label", "kos03/Part2.jpg"),
+    ]
+
+
+def test_candidates_that_a_closer_look_tells_apart_are_no_pair(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    with open_source(root) as source:
+        samples = dict(enumerate(scan_source(source).samples))
+        everything = [(i, j) for i in samples for j in samples if i < j]
+        assert find_duplicates(source, samples, everything) == []

@@ -6,7 +6,6 @@ import io
 import os
 import struct
 from collections import Counter
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -14,20 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kolektor_cli.errors import OutputError, UsageError
+from kolektor_cli.errors import OutputError
 from kolektor_cli.imaging.pixels import Pixels
-from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.drawing import palette_bmp
-from kolektor_cli.raw.releases import kolektorsdd, kolektorsdd2
-from kolektor_cli.raw.scan import scan_source
+from kolektor_cli.raw.releases import kolektorsdd
 from kolektor_cli.raw.synthetic import (
     HEIGHTS,
-    OFFICIAL_IMAGES_2,
     PARTS,
     WIDTH,
     SyntheticCounts,
     _drawings,
-    _drawings_2,
     write_synthetic,
 )
 from tests.conftest import snapshot
@@ -278,93 +273,6 @@ def test_nothing_but_the_new_folder_is_seen_when_it_is_done(tmp_path: Path) -> N
     write_synthetic(out, items=1, progress=not_yet)
     assert [path.name for path in out.parent.iterdir()] == ["out"]
     assert [path.name for path in out.iterdir()] == ["kos01"]
-
-
-def drawings_2(count: int, seed: int = 0) -> Counter[tuple[str, bool]]:
-    return Counter((d.name.partition("/")[0], d.defective) for d in _drawings_2(count, seed))
-
-
-def test_structure_of_kolektorsdd2_is_the_official_one() -> None:
-    drawings = list(_drawings_2(OFFICIAL_IMAGES_2, seed=0))
-    assert {drawing.name for drawing in drawings} == kolektorsdd2().names
-    assert drawings_2(OFFICIAL_IMAGES_2) == {
-        ("train", False): 2085, ("train", True): 246, ("test", False): 894, ("test", True): 110,
-    }  # fmt: skip
-    assert len({(d.width, d.height) for d in drawings}) == 11 * 21
-
-
-@pytest.mark.parametrize("count", [3, 4, 5, 10, 30, 100, 1000, 3334, 20000])
-def test_other_numbers_of_images_have_all_that_a_conversion_needs(count: int) -> None:
-    counts = drawings_2(count)
-    assert counts.total() == count
-    needed = (("train", False), ("test", False), ("test", True))
-    assert all(counts[kind] >= 1 for kind in needed)
-    assert abs(counts["test", True] - count * 110 / 3335) <= 1
-    assert len({d.name.partition("/")[2] for d in _drawings_2(count, 0)}) == count
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_too_few_images_are_refused(tmp_path: Path, count: int) -> None:
-    with pytest.raises(UsageError, match=f"{count} images are too few"):
-        write_synthetic(tmp_path / "out", layout="kolektorsdd2", items=count)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_kolektorsdd2_is_of_rgb_pngs_with_one_channel_masks_and_stray_copies(
-    tmp_path: Path,
-) -> None:
-    out = tmp_path / "out"
-    counts = write_synthetic(out, layout="kolektorsdd2", items=30)
-    names = [f"train/{n}" for n in range(10000, 10021)] + [f"test/{n}" for n in range(20000, 20009)]
-    files = [f"{name}{ending}.png" for name in names for ending in ("", "_GT")]
-    copies = ["train/10020 (copy).png", "train/10020_GT (copy).png"]
-    assert set(snapshot(out)) == {*files, *copies}
-    for copy in copies:
-        assert (out / copy).read_bytes() == (out / copy.replace(" (copy)", "")).read_bytes()
-    marked = 0
-    for name in names:
-        with Image.open(out / f"{name}.png") as image, Image.open(out / f"{name}_GT.png") as mask:
-            assert (image.mode, mask.mode) == ("RGB", "L")
-            assert image.size == mask.size
-            pixels, marks = np.asarray(image).astype(int), np.asarray(mask)
-        assert set(np.unique(marks)) <= {0, 255}
-        marked += int(marks.any())
-        for first, second in ((0, 1), (1, 2)):
-            assert np.abs(pixels[..., first] - pixels[..., second]).mean() > 5
-        if marks.any():
-            assert pixels[marks > 0].mean() < pixels[marks == 0].mean() - 30
-    assert counts == SyntheticCounts(30, 30 - marked, marked)
-    assert counts.defective == 3
-
-
-def test_full_kolektorsdd2_has_the_official_copies(tmp_path: Path) -> None:
-    write_synthetic(tmp_path / "out", layout="kolektorsdd2", items=450)
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*copy*")) == [
-        "10301 (copy).png",
-        "10301_GT (copy).png",
-    ]
-
-
-def test_no_two_pictures_of_kolektorsdd2_are_alike(tmp_path: Path) -> None:
-    write_synthetic(tmp_path / "out", layout="kolektorsdd2", items=60, seed=4)
-    with open_source(tmp_path / "out") as source:
-        found = scan_source(source)
-    assert len(found.samples) == 60
-    assert found.duplicates == ()
-    assert {finding.code for finding in found.findings} == {"copy", "missing-item"}
-
-
-def test_one_seed_gives_the_same_kolektorsdd2_whatever_the_number_of_jobs(tmp_path: Path) -> None:
-    for name, seed, jobs in (("a", 1, 1), ("b", 1, 3), ("c", 2, 1)):
-        write_synthetic(tmp_path / name, layout="kolektorsdd2", items=8, seed=seed, jobs=jobs)
-    a, b, c = (snapshot(tmp_path / name) for name in "abc")
-    assert a == b
-    assert a.keys() == c.keys()
-    assert not set(images_2(a)) & set(images_2(c))
-
-
-def images_2(files: Mapping[str, bytes]) -> list[bytes]:
-    return [data for name, data in files.items() if "_GT" not in name]
 
 
 def test_boxes_are_those_around_the_cracks_of_the_same_images(
