@@ -272,7 +272,7 @@ class ZipSource(Source):
                 raise SourceError(f"{name}: is not in the archive {self.path}")
             _check_size(name, max(entry.file_size, entry.compress_size))
             if entry.compress_type not in _METHODS:
-                raise NotImplementedError(f"it uses the compression method {entry.compress_type}")
+                raise NotImplementedError(f"it is packed by {_method(entry.compress_type)}")
             with self._archive.open(entry) as file:
                 # zipfile unpacks no more than is asked for, and checks the CRC at the end.
                 data = file.read(entry.file_size + 1)
@@ -292,6 +292,11 @@ class ZipSource(Source):
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+
+
+def _method(number: int) -> str:
+    names = {zipfile.ZIP_BZIP2: "BZIP2", zipfile.ZIP_LZMA: "LZMA", 9: "Deflate64", 93: "Zstandard"}
+    return names.get(number, f"the unknown method {number}")
 
 
 def _open_archive(path: Path) -> zipfile.ZipFile:
