@@ -235,8 +235,9 @@ def _check_by_pixels(
     unknown = [p for p, f in pngs.items() if not matches.get((f.size, f.pixels_sha256))]
     if len(unknown) == len(pngs) > 1:
         message = (
-            f"none of the {len(pngs)} images is one of the source's {len(samples)} samples, resized "
-            "by bilinear stretch; is it the source of this tree, or were they resized otherwise?"
+            f"none of the {len(pngs)} images is one of the source's {len(samples)} samples, "
+            "resized by bilinear stretch; is it the source of this tree, or were they resized "
+            "otherwise?"
         )
         yield Finding("error", "wrong-source", "", message, tuple(unknown))
         return

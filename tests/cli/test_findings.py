@@ -18,9 +18,7 @@ from tests.running import SMALL, run
 
 
 def many(number: int, message: str = "is damaged", code: str = "unreadable") -> list[Finding]:
-    return [
-        Finding("error", code, f"kos01/Part{n}.jpg", message.format(n)) for n in range(number)
-    ]
+    return [Finding("error", code, f"kos01/Part{n}.jpg", message.format(n)) for n in range(number)]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
