@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 
 from kolektor_cli.errors import SourceError
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.copies import original_folder
 from kolektor_cli.raw.pairing import Candidates, pair_files, without_mask_ending
+from kolektor_cli.raw.refusals import not_a_dataset, refuse_apart, unread_halves
 from kolektor_cli.raw.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.raw.strays import (
     Folders,
@@ -58,13 +58,15 @@ def find_candidates(source: Source) -> tuple[Release, Candidates, list[Finding]]
     """
     names, droppings = without_droppings(source.names)
     release, folders = _recognise(source, names)
+    refuse_apart(source, folders, release)
     candidates, findings = pair_files(source, names, folders, release)
     if not candidates:
         raise SourceError(
             f"{source.path}: holds no sample: {findings[0].path} {findings[0].message}"
             if findings
-            else _not_a_dataset(source, names)
+            else not_a_dataset(source, names)
         )
+    findings = unread_halves(names, folders, release, findings)
     return release, candidates, [*not_files(source), *droppings, *findings]
 
 
@@ -77,7 +79,7 @@ def _recognise(source: Source, names: Sequence[str]) -> tuple[Release, Folders]:
             "give the folder of one of them"
         )
     if not items and not splits:
-        raise SourceError(_not_a_dataset(source, names))
+        raise SourceError(not_a_dataset(source, names))
     return (kolektorsdd2(), splits) if splits else (kolektorsdd(), items)
 
 
@@ -117,35 +119,3 @@ def is_ksdd2_mask(name: str) -> bool:
     """Return whether a file is named like a mask of KolektorSDD2."""
     stem, suffix = stem_and_suffix(name)
     return bool(suffix) and without_mask_ending(stem, kolektorsdd2()) != stem
-
-
-def _not_a_dataset(source: Source, names: Sequence[str]) -> str:
-    """Return a message that says what a source without samples looks like."""
-    advice = (
-        "give the folder or zip with the item folders kos01, kos02, ..., or with KolektorSDD2's "
-        "folders train and test"
-    )
-    folders = {part for name in names for part in PurePosixPath(name).parts[:-1]}
-    if any(map(is_ksdd2_mask, names)):
-        return (
-            f"{source.path}: looks like KolektorSDD2, but its images are not in folders named "
-            "train and test; give the folder that holds these two"
-        )
-    if folders >= {"train", "good"}:
-        return (
-            f"{source.path}: looks like an MVTec-style tree, not like the raw dataset; {advice}, "
-            "or check the tree with 'kolektor verify'"
-        )
-    if _has_numbered_images(names):
-        return (
-            f"{source.path}: looks like KolektorSDD2 without its masks, such as 10000_GT.png; "
-            f"{advice}"
-        )
-    return f"{source.path}: is not a dataset in the layout of KolektorSDD or KolektorSDD2; {advice}"
-
-
-def _has_numbered_images(names: Sequence[str]) -> bool:
-    """Return whether a folder train or test holds images named like KolektorSDD2's."""
-    release = kolektorsdd2()
-    stems = (PurePosixPath(name).with_suffix("") for name in names)
-    return any("/".join(stem.parts[-2:]).casefold() in release.names for stem in stems)
