@@ -60,4 +60,6 @@ def _why_no_archive(start: bytes) -> str:
         return "holds nothing but zeros: the download failed; download it again"
     if start.startswith(_IMAGES):
         return "is one image; give the folder or archive that holds the dataset"
-    return "is neither a folder nor a zip or tar archive; give the dataset's folder or archive"
+    return (
+        "is neither a folder nor a zip archive nor a tar; give the folder or archive of the dataset"
+    )

@@ -141,8 +141,10 @@ def open_source(path: Path) -> Source:
 
 def _not_there(path: Path) -> str:
     # An address as a path has lost one of its two slashes.
-    if re.match(r"[a-z][a-z0-9+.-]+:[/\\]", str(path), re.IGNORECASE):
-        return f"{path}: is an address on the network; download it first, and give the file"
+    address = re.fullmatch(r"([a-z][a-z0-9+.-]+:)[/\\]+(.*)", str(path), re.IGNORECASE)
+    if address:
+        where = f"{address[1]}//{address[2]}"
+        return f"{where}: is an address on the network; download it first, and give the file"
     return f"{path}: no such file or folder"
 
 

@@ -371,3 +371,12 @@ def test_source_of_another_tree_without_a_manifest_is_one_finding(
     assert (finding.severity, finding.code) == ("error", "wrong-source")
     assert "none of the 12 images" in finding.message
     assert set(finding.paths) == set(IMAGES)
+
+
+def test_tree_that_was_spoiled_is_told_file_by_file_for_its_own_source(
+    tree: Path, raw: Path
+) -> None:
+    for number, path in enumerate(IMAGES):
+        write_png(tree / path, cv2.merge([draw_image(700 + number, *SIZE)] * 3))
+    wanted = {("source", "other-pixels", path) for path in IMAGES}
+    assert {failure for failure in failures(check(tree, raw)) if failure[0] == "source"} == wanted

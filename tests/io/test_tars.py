@@ -260,4 +260,5 @@ def test_file_that_is_no_archive_to_read_is_named_by_its_content(
 
 @pytest.mark.parametrize("address", ["https://go.vicos.si/kolektorsdd", "ftp://x.org/a.zip"])
 def test_address_is_to_be_downloaded_first(address: str) -> None:
-    assert "is an address on the network; download it first" in refusal_to_open(Path(address))
+    told = f"{address}: is an address on the network; download it first, and give the file"
+    assert refusal_to_open(Path(address)) == told
