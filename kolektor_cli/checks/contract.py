@@ -10,7 +10,9 @@ from kolektor_cli.findings import Finding, Findings
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.tree import layout
 from kolektor_cli.tree.layout import is_mask, mask_path
+from kolektor_cli.tree.pairs import check_pairs
 from kolektor_cli.tree.read import Tree
+from kolektor_cli.tree.structure import check_structure
 
 IMAGE_FORMATS = ("8-bit RGB", "8-bit gray")
 
@@ -18,7 +20,7 @@ MASK_FORMAT = "8-bit gray"
 
 
 def _check_structure(tree: Tree) -> Findings:
-    yield from layout.check_structure(tree.entries, ours=tree.ours)
+    yield from check_structure(tree.entries, ours=tree.ours)
 
 
 def _check_names(tree: Tree) -> Findings:
@@ -26,7 +28,7 @@ def _check_names(tree: Tree) -> Findings:
 
 
 def _check_pairs(tree: Tree) -> Findings:
-    yield from layout.check_pairs(tree.pngs)
+    yield from check_pairs(path for path, kind in tree.entries.items() if kind == "file")
 
 
 def _check_images(tree: Tree) -> Findings:

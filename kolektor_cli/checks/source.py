@@ -69,12 +69,34 @@ def _check_by_manifest(
     used = {entry.sample for entry in found.files}
     samples = [sample for sample in scan.samples if sample.name in used]
     fitted = view_samples(fit, source, samples, jobs=jobs)
-    return [
+    findings = [
         *_check_split(found, scan),
         *_check_complete(found, scan.samples),
         *_check_views(found, fitted),
         *_check_files(tree, found, source, fitted, samples, jobs, progress),
     ]
+    return _wrong_source(found, scan, findings) or findings
+
+
+def _wrong_source(found: Manifest, scan: Scan, findings: Sequence[Finding]) -> list[Finding]:
+    """Return one finding in place of all others if the tree was not made from this source.
+
+    So it is if most files differ, and most samples have image files that the source does not hold.
+    """
+    files = {entry.path for entry in found.files}
+    differing = {f.path for f in findings if f.code != "other-source"} & files
+    held = {sample.image_sha256 for sample in scan.samples}
+    images = {e.sample: e.source_sha256 in held for e in found.files if e.role == "image"}
+    there = sum(images.values())
+    if 2 * len(differing) <= len(files) or 2 * there >= len(images):
+        return []
+    message = (
+        f"{len(differing)} of {len(files)} files are not what the source gives; is it the source "
+        f"of this tree? The tree was made from the release {found.release}, the source holds "
+        f"{scan.release}, and {there} of the tree's {len(images)} samples are in it"
+    )
+    paths = sorted({finding.path for finding in findings})
+    return [Finding("error", "wrong-source", "", message, tuple(paths))]
 
 
 def _check_split(found: Manifest, scan: Scan) -> Iterator[Finding]:
@@ -214,6 +236,15 @@ def _check_by_pixels(
             samples, parallel_map(derive, samples, jobs, progress), strict=True
         ):
             matches[size, sha256].append(sample)
+    unknown = [p for p, f in pngs.items() if not matches.get((f.size, f.pixels_sha256))]
+    if len(unknown) == len(pngs) > 1:
+        message = (
+            f"none of the {len(pngs)} images is one of the source's {len(samples)} samples, "
+            "resized by bilinear stretch; is it the source of this tree, or were they resized "
+            "otherwise?"
+        )
+        yield Finding("error", "wrong-source", "", message, tuple(unknown))
+        return
     for path, facts in pngs.items():
         candidates = matches.get((facts.size, facts.pixels_sha256), [])
         mask = tree.pngs.get(mask_path(path))

@@ -15,7 +15,7 @@ from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
 
 SourceArgument: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="Folder or .zip of the raw dataset.")
+    Path, typer.Argument(metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset.")
 ]
 
 JobsOption: TypeAlias = Annotated[

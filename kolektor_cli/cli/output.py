@@ -17,6 +17,7 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from kolektor_cli.cli.render.findings import FindingLine, finding_lines
 from kolektor_cli.cli.render.tables import Cell, Table, envelope, leaks_line
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.core.steps import StepProgress, no_steps
@@ -27,7 +28,7 @@ from kolektor_cli.version import __version__
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
-_RESULT_STYLES = {"ok": "green", "FAILED": "bold red"}
+_RESULT_STYLES = {"ok": "green", "warning": "yellow", "FAILED": "bold red"}
 
 _NOTES = 10
 """How many findings a conversion tells; `inspect` tells all."""
@@ -93,17 +94,18 @@ class Console:
         self._out.print(one_line(text), soft_wrap=True)
 
     def findings(self, findings: Iterable[Finding], check: str = "") -> None:
-        """Print a line a finding."""
-        for finding in findings:
-            self._out.print(_finding_line(finding, check), soft_wrap=True)
+        """Print a line a finding, or one for many of the same cause."""
+        for line in finding_lines(findings):
+            self._out.print(_styled(line, check), soft_wrap=True)
 
     def notes(self, findings: Iterable[Finding]) -> None:
         """Tell warnings and errors on standard error, the first few in full."""
-        told = [finding for finding in findings if finding.severity != "info"]
-        for finding in told[:_NOTES]:
-            self.note(_finding_line(finding))
+        told = finding_lines(finding for finding in findings if finding.severity != "info")
+        for line in told[:_NOTES]:
+            self.note(_styled(line))
         if len(told) > _NOTES:
-            self.note(f"and {len(told) - _NOTES} more; 'kolektor inspect' lists them")
+            more = sum(line.number for line in told[_NOTES:])
+            self.note(f"and {more} more; 'kolektor inspect' lists them")
 
     def deviations(self, scan: Scan, leaks: Sequence[Leak]) -> None:
         """Tell on standard error what deviates, what is left out, and what leaks from a split."""
@@ -157,13 +159,12 @@ def _cell(cell: Cell) -> Text:
     return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
-def _finding_line(finding: Finding, check: str = "") -> Text:
-    line = Text()
-    line.append(f"{finding.severity:8}", style=_STYLES[finding.severity])
-    line.append(f"{check}: " if check else "")
-    line.append(one_line(f"{finding.path}: ") if finding.path else "")
-    line.append(one_line(f"{finding.message} ({finding.code})"))
-    return line
+def _styled(line: FindingLine, check: str = "") -> Text:
+    text = Text()
+    text.append(f"{line.severity:8}", style=_STYLES[line.severity])
+    text.append(f"{check}: " if check else "")
+    text.append(one_line(line.text))
+    return text
 
 
 def exit_unless(ok: bool) -> None:

@@ -40,6 +40,7 @@ def verify(
     from kolektor_cli.cli.render.verification import (
         result_lines,
         result_tables,
+        summary_lines,
         verification_json,
     )
     from kolektor_cli.core.verification import verify as verify_trees
@@ -59,4 +60,6 @@ def verify(
                 console.findings(check.findings, check.name)
             for line in result_lines(result):
                 console.line(line)
+        for line in summary_lines(found):
+            console.line(line)
     exit_unless(found.ok)

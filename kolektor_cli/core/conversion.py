@@ -14,7 +14,7 @@ from typing import get_args
 from kolektor_cli.consumers.catalogue import CENTER_CROPS, CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Guide, Offer, defaults_for, guide_for, require_needs
 from kolektor_cli.consumers.sidefiles import side_files
-from kolektor_cli.core.inspection import require_usable
+from kolektor_cli.core.inspection import require_usable, tells_swapped
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import UsageError
@@ -156,7 +156,7 @@ def convert(
     >>> len(conversion.manifest.files)
     36
     """
-    with open_source(Path(source)) as opened:
+    with tells_swapped(source, out), open_source(Path(source)) as opened:
         choices = _choose(opened, Path(out), options)
         clear_unfinished(choices.target)
         refuse_existing(choices.target, choices.beside, force=force)
@@ -196,7 +196,7 @@ def plan_conversion(
     >>> planned.plan.images[0].path, planned.summary.lost
     ('train/good/000.png', ())
     """
-    with open_source(Path(source)) as opened:
+    with tells_swapped(source, out), open_source(Path(source)) as opened:
         choices = _choose(opened, Path(out), options)
         refuse_existing(choices.target, choices.beside, force=force)
         scan, _ = _scan(opened, choices, None, jobs, progress)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from kolektor_cli.consumers.catalogue import CENTER_CROPS
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import SourceError
+from kolektor_cli.errors import KolektorError, SourceError, UsageError
 from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_source
@@ -44,7 +46,7 @@ def inspect(
     Parameters
     ----------
     source
-        A folder or a zip archive.
+        A folder, or a zip or tar archive.
     fit, size
         With one of them given, follow the defects through this fit to output images of this size:
         (width, height) in pixels or ``"source"``.
@@ -76,6 +78,35 @@ def inspect(
             views = view_samples(wanted, opened, scan.samples, jobs=jobs)
             summary = summarise_fit(views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     return Inspection(scan, summary)
+
+
+def is_dataset(path: Path) -> bool:
+    """Return whether a folder or archive holds a raw dataset that is known."""
+    try:
+        with open_source(path) as opened:
+            recognise(opened)
+    except KolektorError:
+        return False
+    return True
+
+
+@contextmanager
+def tells_swapped(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> Iterator[None]:
+    """Tell where a source is refused and the output is a dataset that they are swapped.
+
+    Raises
+    ------
+    UsageError
+        In place of the source's error: `source` is no dataset, and `out` is one.
+    """
+    try:
+        yield
+    except SourceError as error:
+        if is_dataset(Path(out)) and not is_dataset(Path(source)):
+            raise UsageError(
+                f"{out}: is the raw dataset, and {source} is not; SOURCE comes first, then OUT"
+            ) from error
+        raise
 
 
 def require_usable(scan: Scan, *, skip_bad: bool) -> None:

@@ -17,8 +17,9 @@ from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.checks.source import check_source
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.suitability import check_consumer
+from kolektor_cli.core.inspection import is_dataset
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import ManifestError
+from kolektor_cli.errors import ManifestError, OutputError
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
@@ -109,12 +110,29 @@ def verify(
     >>> verification.ok, [result.category for result in verification.categories]
     (True, ['metal'])
     """
+    _refuse_raw(Path(out))
     folders = find_categories(Path(out))
     with _scanned(source, folders, jobs, progress) as origin:
         results = [
             _verify_category(folder, origin, consumer, strict, jobs, progress) for folder in folders
         ]
         return Verification(tuple(results), origin.scan.findings if origin else ())
+
+
+def _refuse_raw(out: Path) -> None:
+    """Refuse what is no tree but a raw dataset; KolektorSDD2's has folders train and test, too."""
+    if out.is_dir() and any(map(_is_surely_tree, [out, *out.iterdir()])):
+        return
+    if is_dataset(out):
+        raise OutputError(
+            f"{out}: is not an MVTec-style tree, but the raw dataset; convert it with 'kolektor "
+            f"convert {out} OUT', then verify OUT"
+        )
+
+
+def _is_surely_tree(folder: Path) -> bool:
+    names = (MANIFEST_NAME, "ground_truth", "train/good", "test/good")
+    return any((folder / name).exists() for name in names)
 
 
 @contextmanager

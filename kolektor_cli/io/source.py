@@ -1,4 +1,4 @@
-"""Folders and zip archives, read as lists of names with the bytes of each."""
+"""Sources, read as lists of names with the bytes of each: folders, and what archives share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ import os
 import re
 import secrets
 import stat
-import struct
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -33,18 +27,8 @@ a hostile archive can take."""
 MAX_FILES = 2**17
 """Maximum number of files and folders in a source: a hundred times that of KolektorSDD."""
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Compression methods to read. zipfile ignores the limit on size with all others, so a small entry
-could fill the memory."""
-
-_DAMAGE = (struct.error, UnicodeDecodeError, OverflowError)
-"""What zipfile raises on damaged fields, besides its own error."""
-
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of a system that would refuse any other file, too."""
-
-_ENCRYPTED_FLAG, _UTF8_FLAG = 0x1, 0x800
-"""Bits of a zip entry's general purpose flags (.ZIP File Format Specification, 4.4.4)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -130,32 +114,44 @@ def _open_again(path: Path, _token: str) -> Source:
 
 
 def open_source(path: Path) -> Source:
-    """Open a folder or a zip archive.
+    """Open a folder, or a zip or tar archive.
 
     Raises
     ------
     SourceError
-        `path` does not exist, is neither a folder nor a readable zip archive, or holds no file.
+        `path` does not exist, is neither a folder nor a readable archive, or holds no file.
     """
+    # Here, since archives are sources, too.
+    from kolektor_cli.io.archives import open_archive
+
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(f"{path}: no such file or folder") from error
+        raise SourceError(_not_there(path)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be opened: {error}") from error
     if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
         raise SourceError(f"{path}: is neither a folder nor a file; save it to a file first")
-    source: Source = FolderSource(path) if stat.S_ISDIR(status.st_mode) else ZipSource(path)
+    source: Source = FolderSource(path) if stat.S_ISDIR(status.st_mode) else open_archive(path)
     if not source.names:
         source.close()
         raise SourceError(_empty(source))
     return source
 
 
+def _not_there(path: Path) -> str:
+    # An address as a path has lost one of its two slashes.
+    address = re.fullmatch(r"([a-z][a-z0-9+.-]+:)[/\\]+(.*)", str(path), re.IGNORECASE)
+    if address:
+        where = f"{address[1]}//{address[2]}"
+        return f"{where}: is an address on the network; download it first, and give the file"
+    return f"{path}: no such file or folder"
+
+
 def _empty(source: Source) -> str:
     for unread in source.unread:
         return f"{source.path}: holds no file that is read; {unread.name} {unread.why}"
-    return f"{source.path}: is empty; give the folder or zip with the item folders"
+    return f"{source.path}: is empty; give the folder or archive with the item folders"
 
 
 class FolderSource(Source):
@@ -177,7 +173,7 @@ class FolderSource(Source):
                 raise SourceError(f"{name}: is not a regular file, or is a broken link")
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                _check_size(name, size)
+                check_size(name, size)
                 return file.read(size)
         except OSError as error:
             raise _not_read(name, error) from error
@@ -208,7 +204,7 @@ def _list_below(root: Path) -> tuple[list[str], list[str], list[Unread]]:
         waiting += [(folder / entry, prefix + entry, above | {identity}) for entry in below]
         folders += [prefix + entry for entry in below]
         files += [prefix + entry for entry in beside]
-        _check_number(root, len(files) + len(folders))
+        check_number(root, len(files) + len(folders))
     return files, folders, unread
 
 
@@ -230,136 +226,20 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-class ZipSource(Source):
-    """A zip archive, read in place: extracts nothing to disk and uses no name as a path."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._archive = _open_archive(path)
-        try:
-            self._take(self._archive.infolist())
-        except BaseException:
-            self._archive.close()
-            raise
-
-    def _take(self, entries: list[zipfile.ZipInfo]) -> None:
-        """Record files, folders and unread entries; refuse an archive that cannot be read whole."""
-        _check_number(self.path, len(entries))
-        if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
-            raise SourceError(f"{self.path}: is encrypted; unpack it and give the folder")
-        named = [(entry, _entry_name(entry)) for entry in entries]
-        odd = [(entry, name, _why_not_read(entry, name)) for entry, name in named]
-        self.unread = tuple(sorted(Unread(name, why) for _, name, why in odd if why))
-        kept = [(entry, name) for entry, name, why in odd if not why]
-        files = [(entry, name) for entry, name in kept if not name.endswith("/")]
-        self._entries = {name: entry for entry, name in files}
-        self.names = tuple(sorted(self._entries))
-        self.folders = tuple(sorted(_folders_of(name for _, name in kept)))
-        repeated = [name for name, n in Counter(name for _, name in files).items() if n > 1]
-        if repeated:
-            raise SourceError(f"{self.path}: holds {repeated[0]} twice; unpack and clean it first")
-        total = sum(entry.file_size for entry, _ in files)
-        if total > MAX_ARCHIVE_BYTES:
-            raise SourceError(
-                f"{self.path}: unpacks to {total} bytes; no archive of these datasets is that large"
-            )
-
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file, checked by the archive's CRC; see `Source.read`."""
-        try:
-            entry = self._entries.get(name)
-            if entry is None:
-                raise SourceError(f"{name}: is not in the archive {self.path}")
-            _check_size(name, max(entry.file_size, entry.compress_size))
-            if entry.compress_type not in _METHODS:
-                raise NotImplementedError(f"it uses the compression method {entry.compress_type}")
-            with self._archive.open(entry) as file:
-                # zipfile unpacks no more than is asked for, and checks the CRC at the end.
-                data = file.read(entry.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, *_DAMAGE) as error:
-            raise SourceError(f"{name}: is damaged in the archive: {error}") from error
-        except NotImplementedError as error:
-            message = f"{name}: cannot be unpacked: {error}; unpack the archive and give the folder"
-            raise SourceError(message) from error
-        except OSError as error:
-            raise SourceError(f"{self.path}: cannot be read: {reason(error)}") from error
-        if len(data) != entry.file_size:
-            raise SourceError(
-                f"{name}: is damaged in the archive: it does not unpack to the size that it claims"
-            )
-        return data
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._archive.close()
-
-
-def _open_archive(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, *_DAMAGE) as error:
-        raise SourceError(_not_a_zip(path)) from error
-
-
-def _folders_of(names: Iterable[str]) -> set[str]:
-    """Return the folders that hold the names; a name that ends with a slash is a folder itself."""
-    folders: set[str] = set()
-    for name in names:
-        folder = name.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return folders
-
-
-def _why_not_read(entry: zipfile.ZipInfo, name: str) -> str | None:
-    """Return why an entry is not read (an unsafe name, or not a file), or None."""
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if "\0" in entry.orig_filename:
-        return "has a name with a NUL in the archive"
-    if name.startswith("/") or re.match("[A-Za-z]:", name):
-        return "has an absolute path as its name; unpack the archive and give the folder"
-    if {"", ".", ".."} & set(name.removeprefix("./").removesuffix("/").split("/")):
-        return "has a name that leads elsewhere; unpack the archive and give the folder"
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a device in the archive; unpack it and give the folder"
-    return None
-
-
-def _entry_name(entry: zipfile.ZipInfo) -> str:
-    """Return an entry's name, in UTF-8 and with slashes.
-
-    Some packers write UTF-8 without its flag; some, on Windows, write backslashes for slashes.
-    """
-    name = entry.filename
-    if not entry.flag_bits & _UTF8_FLAG:
-        with suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/")
-
-
-def _not_a_zip(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(b"PK"):
-        return f"{path}: is a zip archive that is damaged or cut short; download it again"
-    return f"{path}: is neither a folder nor a zip archive"
-
-
 def _not_read(name: str, error: OSError) -> KolektorError:
     """Return a SourceError, or a LimitError if the system would refuse any other file, too."""
     kind = LimitError if error.errno in _SHORTAGES else SourceError
     return kind(f"{name}: cannot be read: {reason(error)}")
 
 
-def _check_size(name: str, size: int) -> None:
+def check_size(name: str, size: int) -> None:
+    """Refuse a file that is larger than any of a dataset."""
     if size > MAX_FILE_BYTES:
         raise SourceError(f"{name}: has {size} bytes; no image of these datasets is that large")
 
 
-def _check_number(path: Path, number: int) -> None:
+def check_number(path: Path, number: int) -> None:
+    """Refuse a source that holds more files and folders than any dataset."""
     if number > MAX_FILES:
         raise SourceError(
             f"{path}: holds more than {MAX_FILES} files and folders; give the folder or zip with "

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from kolektor_cli.errors import SourceError
 from kolektor_cli.findings import Finding
@@ -23,6 +22,7 @@ from kolektor_cli.io.source import Source
 from kolektor_cli.raw.copies import original_folder, originals_of, part_and_role
 from kolektor_cli.raw.endings import common_ending
 from kolektor_cli.raw.pairing import FLAT_NAME, ITEM_NAME, Candidates, pair_files
+from kolektor_cli.raw.refusals import not_a_dataset, refuse_apart
 from kolektor_cli.raw.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.raw.strays import (
     Folders,
@@ -61,13 +61,14 @@ def find_candidates(source: Source) -> tuple[Release, Candidates, list[Finding]]
     """
     names, droppings = without_droppings(source.names)
     release, folders = _recognise(source, names)
+    refuse_apart(source, folders, release)
     candidates, findings = pair_files(source, names, folders, release)
     findings = [*_other_ending(release), *findings]
     if not candidates:
         raise SourceError(
             f"{source.path}: holds no sample: {findings[0].path} {findings[0].message}"
             if findings
-            else _not_a_dataset(source, names)
+            else not_a_dataset(source, names)
         )
     return release, candidates, [*not_files(source), *droppings, *findings]
 
@@ -97,7 +98,7 @@ def _recognise(source: Source, names: Sequence[str]) -> tuple[Release, Folders]:
     halves = _named_halves(names)
     other = common_ending(halves, kolektorsdd2().mask_ending)
     if other is None:
-        raise SourceError(_not_a_dataset(source, names))
+        raise SourceError(not_a_dataset(source, names))
     return _with_ending(kolektorsdd2(), other), halves
 
 
@@ -184,35 +185,3 @@ def is_ksdd2_mask(name: str) -> bool:
     """Return whether a file is named like a mask of KolektorSDD2."""
     stem, suffix = stem_and_suffix(name)
     return bool(suffix) and part_and_role(stem, kolektorsdd2().mask_ending)[1]
-
-
-def _not_a_dataset(source: Source, names: Sequence[str]) -> str:
-    """Return a message that says what a source without samples looks like."""
-    advice = (
-        "give the folder or zip with the item folders kos01, kos02, ..., or with KolektorSDD2's "
-        "folders train and test"
-    )
-    folders = {part for name in names for part in PurePosixPath(name).parts[:-1]}
-    if any(map(is_ksdd2_mask, names)):
-        return (
-            f"{source.path}: looks like KolektorSDD2, but its images are not in folders named "
-            "train and test; give the folder that holds these two"
-        )
-    if folders >= {"train", "good"}:
-        return (
-            f"{source.path}: looks like an MVTec-style tree, not like the raw dataset; {advice}, "
-            "or check the tree with 'kolektor verify'"
-        )
-    if _has_numbered_images(names):
-        return (
-            f"{source.path}: looks like KolektorSDD2 without its masks, such as 10000_GT.png; "
-            f"{advice}"
-        )
-    return f"{source.path}: is not a dataset in the layout of KolektorSDD or KolektorSDD2; {advice}"
-
-
-def _has_numbered_images(names: Sequence[str]) -> bool:
-    """Return whether a folder train or test holds images named like KolektorSDD2's."""
-    release = kolektorsdd2()
-    stems = (PurePosixPath(name).with_suffix("") for name in names)
-    return any("/".join(stem.parts[-2:]).casefold() in release.names for stem in stems)

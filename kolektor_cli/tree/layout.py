@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from kolektor_cli.errors import UsageError
@@ -48,6 +49,18 @@ _OUR_LEAVES = {*IMAGE_FOLDERS.values(), MASK_FOLDER}
 
 # Trees of other tools may have several types of defect, as MVTec AD has.
 _ANY_LEAF = re.compile(r"train/good|validation/good|test/[^/]+|ground_truth/(?!good$)[^/]+")
+
+_IMAGE_SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2"),
+}
+
+_GOOD_NAMES = {
+    *("good", "ok", "okay", "normal", "negative", "clean", "intact", "pass", "passed"),
+    *("no-defect", "no-defects", "nodefect", "defect-free", "defectfree"),
+    *("non-defective", "nondefective", "non-defect", "nondefect"),
+}
+"""Names of folders of good images that people use, in lower case and with hyphens."""
 
 
 def check_category(category: str) -> str:
@@ -106,72 +119,25 @@ def mask_path(image_path: str) -> str:
     return f"ground_truth/{folder.removeprefix('test/')}/{stem}{MASK_ENDING}.png"
 
 
-def check_structure(entries: Mapping[str, Kind], *, ours: bool) -> Iterator[Finding]:
-    """Yield what consumers do not expect below a category folder; `entries` maps paths to kinds.
-
-    With `ours`, only the folders that this tool makes are allowed. Otherwise there may be any type
-    of defect, and texts beside the folders (as in MVTec AD) are ``info``.
-    """
-    parents = {path.rpartition("/")[0] for path in entries}
-    for path, kind in sorted(entries.items()):
-        if kind in ("link", "other"):
-            message = "is a link or a special file; replace it with a copy of its target"
-            yield Finding("error", "not-a-file", path, message)
-        elif kind == "folder":
-            yield from _check_folder(path, path in parents, ours)
-        else:
-            yield from _check_file(path, ours)
-    yield from _check_presence(entries)
-
-
-def _check_folder(path: str, has_entries: bool, ours: bool) -> Iterator[Finding]:
-    if not _is_leaf(path, ours) and not _is_above_leaf(path, ours):
-        message = "is a folder that consumers do not expect; remove it"
-        yield Finding("error", "unexpected-folder", path, message)
-    elif not has_entries:
-        yield Finding("error", "empty-folder", path, "is empty; some consumers crash on it")
-
-
-def _check_file(path: str, ours: bool) -> Iterator[Finding]:
-    folder, _, file = path.rpartition("/")
-    if path == MANIFEST_NAME or (
-        _is_leaf(folder, ours) and file.endswith(".png") and not file.startswith(".")
-    ):
-        return
-    if folder == "" and not ours and not file.endswith(".png"):
-        yield Finding("info", "extra-file", path, "is not part of the dataset")
-    else:
-        message = "is a file that consumers do not expect; remove it"
-        yield Finding("error", "unexpected-file", path, message)
-
-
-def _is_leaf(folder: str, ours: bool) -> bool:
+def is_leaf(folder: str, ours: bool) -> bool:
+    """Return whether a folder may hold images or masks; with `ours`, in a tree of this tool."""
     return folder in _OUR_LEAVES if ours else _ANY_LEAF.fullmatch(folder) is not None
 
 
-def _is_above_leaf(folder: str, ours: bool) -> bool:
-    return _is_leaf(f"{folder}/good", ours) or folder == "ground_truth"
+def is_above_leaf(folder: str, ours: bool) -> bool:
+    """Return whether a folder may hold folders of images or masks."""
+    return is_leaf(f"{folder}/good", ours) or folder == "ground_truth"
 
 
-def _check_presence(entries: Collection[str]) -> Iterator[Finding]:
-    """Yield an error for each kind of image that consumers need and the tree does not have."""
-    folders = {split_path(path)[0] for path in entries if path.endswith(".png")}
-    for needed in ("train/good", "test/good"):
-        if needed not in folders:
-            yield Finding("error", "no-images", needed, "holds no image; consumers need some")
-    if not any(map(is_test_of_defects, folders)):
-        yield Finding("error", "no-images", "test", "holds no defective image to test")
+def is_called_good(folder: str) -> bool:
+    """Return whether a folder has a name that people give to good images."""
+    return folder.rpartition("/")[2].casefold().replace("_", "-") in _GOOD_NAMES
 
 
-def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
-    """Yield an error for each defective image without a mask and each mask without an image."""
-    present = {path for path in paths if path.endswith(".png")}
-    wanted = {mask_path(path): path for path in present if is_test_of_defects(split_path(path)[0])}
-    for mask in sorted(wanted.keys() - present):
-        yield Finding("error", "no-mask", wanted[mask], f"has no mask; {mask} is missing")
-    masks = {path for path in present if is_mask(path)}
-    for mask in sorted(masks - wanted.keys()):
-        yield Finding("error", "no-image", mask, "is the mask of no image")
+def image_suffix(path: str) -> str:
+    """Return the suffix of a file that is an image by its name, in lower case, else ``""``."""
+    suffix = PurePosixPath(path).suffix.casefold()
+    return suffix if suffix in _IMAGE_SUFFIXES else ""
 
 
 def check_names(paths: Iterable[str]) -> Iterator[Finding]:

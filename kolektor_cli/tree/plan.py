@@ -18,9 +18,9 @@ from kolektor_cli.tree.layout import (
     Names,
     check_category,
     check_names,
-    check_structure,
     mask_path,
 )
+from kolektor_cli.tree.structure import check_structure
 from kolektor_cli.tree.views import View, Views
 
 MIN_DIGITS = 3

@@ -71,9 +71,10 @@ def find_categories(out: Path) -> list[Path]:
         `out` is no folder, or there is no category folder.
     """
     if not out.is_dir():
-        raise OutputError(
-            f"{out}: is not a folder; give the folder that 'kolektor convert' wrote to"
-        )
+        what = "is a file; if it is a packed tree, unpack it and give the folder"
+        if not out.exists():
+            what = "is not a folder; give the folder that 'kolektor convert' wrote to"
+        raise OutputError(f"{out}: {what}")
     if _is_category(out):
         return [out]
     categories = sorted(path for path in out.iterdir() if path.is_dir() and _is_category(path))

@@ -25,6 +25,7 @@ from tests.trees import (
     IMAGES,
     MANIFEST,
     MASKS,
+    PNGS,
     Failure,
     check,
     entry_of,
@@ -334,3 +335,48 @@ def test_samples_with_the_same_picture_may_have_either_mask(raw: Path, tmp_path:
     shutil.copy(raw / "kos01/Part0.jpg", raw / "kos03/Part0.jpg")
     tree = plain_tree(raw, tmp_path / "plain")
     assert failures(check(tree, raw)) == set()
+
+
+def write_other(root: Path) -> Path:
+    for item in (1, 2, 3):
+        for part in range(4):
+            box = (5, 10, 12, 6) if part == 0 else None
+            write_pair(root / f"kos0{item}", f"Part{part}", 500 + 10 * item + part, box)
+    return root
+
+
+def test_source_of_another_tree_is_one_finding_that_names_every_file(
+    tree: Path, tmp_path: Path
+) -> None:
+    [finding] = check(tree, write_other(tmp_path / "other")).checks[-1].findings
+    assert (finding.severity, finding.code) == ("error", "wrong-source")
+    assert "15 of 15 files are not what the source gives" in finding.message
+    assert "is it the source of this tree?" in finding.message
+    assert "0 of the tree's 12 samples" in finding.message
+    assert finding.paths == tuple(sorted(PNGS))
+
+
+def test_source_of_which_half_changed_is_told_file_by_file(tree: Path, raw: Path) -> None:
+    for number in range(6):
+        change_image(raw, entry_of(tree, IMAGES[number]).sample, seed=900 + number)
+    codes = {code for _, code, _ in failures(check(tree, raw))}
+    assert codes == {"other-pixels"}
+
+
+def test_source_of_another_tree_without_a_manifest_is_one_finding(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tree / MANIFEST).unlink()
+    [finding] = check(tree, write_other(tmp_path / "other")).checks[-1].findings
+    assert (finding.severity, finding.code) == ("error", "wrong-source")
+    assert "none of the 12 images" in finding.message
+    assert set(finding.paths) == set(IMAGES)
+
+
+def test_tree_that_was_spoiled_is_told_file_by_file_for_its_own_source(
+    tree: Path, raw: Path
+) -> None:
+    for number, path in enumerate(IMAGES):
+        write_png(tree / path, cv2.merge([draw_image(700 + number, *SIZE)] * 3))
+    wanted = {("source", "other-pixels", path) for path in IMAGES}
+    assert {failure for failure in failures(check(tree, raw)) if failure[0] == "source"} == wanted

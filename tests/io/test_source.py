@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kolektor_cli.errors import SourceError
-from kolektor_cli.io.source import MAX_FILE_BYTES, FolderSource, ZipSource, open_source
+from kolektor_cli.io.source import MAX_FILE_BYTES, FolderSource, open_source
+from kolektor_cli.io.zips import ZipSource
 from tests.archives import (
     CENTRAL,
     CRC,
@@ -144,11 +145,11 @@ def test_source_without_a_file_is_refused(tmp_path: Path, kind: str) -> None:
     assert refusal_to_open(path).startswith(f"{path}: is empty")
 
 
-@pytest.mark.parametrize("data", [b"", b"P", b"some text\n" * 100, b"\x1f\x8b\x08 gzip"])
-def test_file_that_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"P", b"some text\n" * 100])
+def test_file_that_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "raw.zip"
     path.write_bytes(data)
-    assert refusal_to_open(path) == f"{path}: is neither a folder nor a zip archive"
+    assert "is neither a folder nor a zip archive nor a tar; give" in refusal_to_open(path)
 
 
 def test_zip_cut_short_anywhere_is_refused(tmp_path: Path) -> None:

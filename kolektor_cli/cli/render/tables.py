@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from kolektor_cli.findings import Finding
+from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.raw.synthetic import SyntheticCounts
 from kolektor_cli.samples import LABELS, Sample
 from kolektor_cli.splits.split import SPLIT_NAMES, Counts, Leak, Split, count_segmented
@@ -33,8 +33,7 @@ def text_range(ends: Sequence[int]) -> str:
 
 def few(names: Sequence[str]) -> str:
     """Name a few, and count the others."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return first_names(names)
 
 
 def leaks_line(leaks: Sequence[Leak]) -> str:

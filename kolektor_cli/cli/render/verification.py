@@ -25,17 +25,29 @@ def result_tables(result: CategoryResult) -> list[Table]:
 
 
 def _state(check: Check) -> str:
-    if check.skipped:
-        return f"skipped: {check.skipped}"
-    return "ok" if check.ok else "FAILED"
+    return f"skipped: {check.skipped}" if check.skipped else check.state
 
 
 def result_lines(result: CategoryResult) -> Iterator[str]:
     """Write what stands below the tables and findings of a category folder."""
     if result.fingerprint:
         yield f"fingerprint {result.fingerprint}"
-    failed = [check.name for check in result.checks if not check.ok]
-    yield f"{result.category}: " + (f"FAILED: {', '.join(failed)}" if failed else "ok")
+    failed = [check.name for check in result.checks if check.state == "FAILED"]
+    warned = [check.name for check in result.checks if check.state == "warning"]
+    state = f"FAILED: {', '.join(failed)}" if failed else "ok"
+    yield f"{result.category}: {state}" + (f"; warning: {', '.join(warned)}" if warned else "")
+
+
+def summary_lines(verification: Verification) -> Iterator[str]:
+    """Write the last line: how many of several category folders failed, and which."""
+    number = len(verification.categories)
+    failed = [result.category for result in verification.categories if not result.ok]
+    if number > 1:
+        yield (
+            f"{len(failed)} of {number} failed: {', '.join(failed)}"
+            if failed
+            else f"{number} of {number} ok"
+        )
 
 
 def verification_json(verification: Verification) -> JsonObject:
@@ -55,6 +67,7 @@ def _result_json(result: CategoryResult) -> JsonObject:
                 "name": check.name,
                 "description": check.description,
                 "ok": check.ok,
+                "state": check.state,
                 "skipped": check.skipped,
                 "findings": findings_json(check.findings),
             }
