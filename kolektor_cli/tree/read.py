@@ -71,7 +71,7 @@ def find_categories(out: Path) -> list[Path]:
         `out` is no folder, or there is no category folder.
     """
     if not out.is_dir():
-        what = "is a file; if it is a packed tree, unpack it and give the folder"
+        what = "is not a folder; if it is a packed tree, unpack it and give the folder"
         if not out.exists():
             what = "is not a folder; give the folder that 'kolektor convert' wrote to"
         raise OutputError(f"{out}: {what}")

@@ -187,7 +187,7 @@ def test_raw_dataset_is_not_verified(
 
 
 def test_file_that_is_no_dataset_is_not_verified(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is a file; if it is a packed tree, unpack it"):
+    with pytest.raises(OutputError, match="is not a folder; if it is a packed tree, unpack it"):
         verify(write_zip(tmp_path / "tree.zip", files("metal/train/good/000.png")))
 
 
