@@ -116,7 +116,7 @@ def item_folders(names: Iterable[str]) -> Folders:
         for folder, files in folders.items()
         if folder in flat
         or _is_item_name(last_part(folder))
-        or _holds_samples(files, parts=bool(folder))
+        or _holds_samples(files, at_top=not folder)
     }
 
 
@@ -139,14 +139,19 @@ def _flat_folders(folders: Folders) -> set[str]:
     return set()
 
 
-def _holds_samples(files: Iterable[str], *, parts: bool) -> bool:
-    """Return whether files are pairs, or with `parts`, named like those of KolektorSDD."""
+def _holds_samples(files: Iterable[str], *, at_top: bool) -> bool:
+    """Return whether files are pairs, or named like KolektorSDD's parts.
+
+    Such parts at the top of a source are those of one item: its parent is the dataset.
+    """
     ending = kolektorsdd().mask_ending
     stems = [stem for stem, suffix in map(stem_and_suffix, files) if suffix]
     roles: tuple[set[str], set[str]] = (set(), set())
     for part, is_mask in (part_and_role(stem, ending) for stem in stems):
         roles[is_mask].add(part.casefold())
-    return bool(roles[0] & roles[1]) or (parts and any(map(_PART_NAME.fullmatch, stems)))
+    are_pairs = bool(roles[0] & roles[1])
+    are_parts = any(map(_PART_NAME.fullmatch, stems))
+    return are_pairs and not are_parts if at_top else are_pairs or are_parts
 
 
 def split_folders(names: Iterable[str]) -> Folders:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -170,8 +170,9 @@ def _images_in(
             files.append(name)
         elif folder not in ignored:
             strays[folder].append(name)
+    taken = {last_part(folder).casefold() for folder in folders}
     for folder in [folder for folder, files in strays.items() if _pairs_in(files, release)]:
-        findings.append(_lost_samples(folder, strays.pop(folder), release))
+        findings.append(_lost_samples(folder, strays.pop(folder), release, taken))
     message = "ignored, being no image or mask of a sample"
     return files, [*findings, *stray_findings("warning", strays, message)]
 
@@ -186,11 +187,16 @@ def _pairs_in(files: Iterable[str], release: Release) -> int:
     return len(parts[0] & parts[1])
 
 
-def _lost_samples(folder: str, files: Sequence[str], release: Release) -> Finding:
+def _lost_samples(
+    folder: str, files: Sequence[str], release: Release, taken: Collection[str]
+) -> Finding:
+    """Return a finding that names a folder with samples which are not read."""
+    free = [split for split in sorted(release.splits) if split not in taken]
     place = " or ".join(sorted(release.splits)) if release.splits else "an item's"
+    advice = f"rename {folder} to {free[0]}" if free else "move them to such a folder"
     message = (
         f"{_pairs_in(files, release)} images with masks lie in a folder whose name is not "
-        f"{place}, such as {files[0]}; move them to such a folder, or out of the source"
+        f"{place}, such as {files[0]}; {advice}, or move them out of the source"
     )
     return Finding("error", "stray-samples", folder, message)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kolektor_cli.core.conversion import convert
-from kolektor_cli.core.splitting import split, write_split
+from kolektor_cli.core.splitting import split
 from kolektor_cli.core.verification import verify
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.layout import MANIFEST_NAME
@@ -46,8 +46,7 @@ def test_manifest_and_csv_keep_what_is_segmented(
     assert to_bytes(from_bytes(data)) == data
     assert verify(tmp_path / "out", source=root).ok
 
-    written = split(root, options)
-    write_split(written, tmp_path / "split.csv")
+    written = split(root, options, output=tmp_path / "split.csv")
     again = replace(SMALL, split=SplitOptions(file=tmp_path / "split.csv"))
     shutil.rmtree(made.target)
     assert convert(root, tmp_path / "out", again).manifest == made.manifest

@@ -37,7 +37,7 @@ def files(*names: str) -> dict[str, bytes]:
 
 
 def unread(root: Path) -> list[Finding]:
-    return [finding for finding in scan(root).findings if finding.code == "unread-folder"]
+    return [finding for finding in scan(root).findings if finding.code == "stray-samples"]
 
 
 def follow(advice: str, root: Path) -> None:
