@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-lowest lint types bench package clean
+.PHONY: demo test stress coverage test-lowest lint types bench package clean
 
 demo: $(READY)
 	rm -rf build/demo
@@ -13,8 +13,18 @@ demo: $(READY)
 	$(BIN)/kolektor convert build/demo/KolektorSDD build/demo/data
 	$(BIN)/kolektor verify build/demo/data --source build/demo/KolektorSDD
 
+PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
+
 test: $(READY)
-	$(BIN)/pytest --cov --cov-fail-under=90
+	@echo 'Two minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
+	$(PYTEST)
+
+stress: $(READY)
+	@echo 'Two minutes on two cores: killed and interrupted at each step.'
+	$(PYTEST) -m stress
+
+coverage: $(READY)
+	$(PYTEST) --cov --cov-fail-under=90
 
 # The oldest versions that pyproject.toml allows, with the oldest Python that is here; another one by
 # make test-lowest OLDEST=path/to/python3.10.
@@ -23,7 +33,7 @@ test-lowest: $(READY)
 	$(BIN)/uv venv --quiet --clear --no-python-downloads --python $(OLDEST) build/lowest
 	$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct --editable '.[test]'
 	build/lowest/bin/python --version
-	build/lowest/bin/pytest -m 'not stress'
+	build/lowest/bin/pytest -n logical --dist worksteal -rs
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -38,10 +48,10 @@ bench: $(READY)
 	$(BIN)/python -m compileall -q kolektor_cli
 	$(BIN)/python tests/bench.py $(if $(TIMES),--times $(TIMES))
 
-# The wheel, tried in an environment that holds nothing else.
+# The source archive, and the wheel that is built from it, tried in an environment of its own.
 package: $(READY)
 	rm -rf build/package dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/uv build --quiet --python $(BIN)/python --out-dir dist
 	$(PYTHON) -m venv build/package
 	build/package/bin/pip install --quiet --disable-pip-version-check dist/*.whl
 	build/package/bin/kolektor sample build/package/KolektorSDD --items 2

@@ -180,6 +180,8 @@ def _be_the_run(
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.argv = ["kolektor", *request["arguments"]]
+        # Of processes in the background, shells have it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         if request["kill_at"] is not None:
             _watch(request, events, watching)
         for name, limit in request["limits"].items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -75,13 +76,18 @@ def waiting_for_its_split(
     """
     os.mkfifo(pipe)
     command = [*KOLEKTOR, "convert", *map(str, arguments), "-q", "--split", str(pipe)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts) as process:
         try:
             with _opened_by_both(pipe, process) as writer:
                 yield process, writer
             process.wait(PATIENCE)
         finally:
             process.kill()
+
+
+def _heed_interrupts() -> None:
+    # Of processes in the background, shells have them ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _opened_by_both(pipe: Path, process: subprocess.Popen[bytes]) -> TextIO:

@@ -8,8 +8,26 @@ from pathlib import Path
 
 import pytest
 
+import kolektor_cli
 from tests.conftest import MakeDataset, snapshot
 from tests.running import SMALL, error_of, run
+
+
+def test_command_line_and_python_give_the_same_tree_and_fingerprint(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    source = make_dataset()
+    told = json.loads(run("convert", source, tmp_path / "a", "--seed", 3, "--json", *SMALL).stdout)
+    options = kolektor_cli.ConvertOptions(size=(20, 30), split=kolektor_cli.SplitOptions(seed=3))
+    made = kolektor_cli.convert(source, tmp_path / "b", options)
+    assert made.manifest is not None
+    assert made.manifest.fingerprint == told["fingerprint"]
+    assert snapshot(tmp_path / "a") == snapshot(tmp_path / "b")
+    # Computed again from what was written.
+    checked = json.loads(run("verify", tmp_path / "b", "--json").stdout)
+    [found] = kolektor_cli.verify(tmp_path / "a", source=source).categories
+    assert checked["categories"][0]["fingerprint"] == found.fingerprint == told["fingerprint"]
+    assert f"fingerprint {found.fingerprint}" in run("verify", tmp_path / "a").stdout.splitlines()
 
 
 def test_dry_run_shows_the_plan_and_writes_nothing(

@@ -22,6 +22,11 @@ MakeOnce: TypeAlias = Callable[[str, Callable[[Path], object]], Path]
 """Has a path made under a name by the first worker that asks for it."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take long: no worker is left with one when all else is done."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def forks() -> Forks:
     """Hold the process that runs kolektor in forks of itself, or skip."""

@@ -25,7 +25,7 @@ from tests.conftest import MakeDataset, snapshot
 from tests.running import run
 
 # What Dask and its dependencies have to say of themselves is not about us.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 SIZE = (250, 620)
 OPTIONS = ConvertOptions(size=SIZE)

@@ -210,7 +210,7 @@ def test_a_bomb_takes_the_memory_that_it_claims_and_not_what_it_unpacks_to(
             file.write(bytes(2**20))
     claims = []
     for claimed in (0, 1000, 2**18):
-        claims.append(shutil.copy(path, tmp_path / f"{claimed}.zip"))
+        claims.append(Path(shutil.copy(path, tmp_path / f"{claimed}.zip")))
         # In the directory an entry of this size has its size in the field itself.
         set_field(claims[-1], FILE_SIZE, claimed)
     result = subprocess.run(

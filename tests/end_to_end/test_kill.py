@@ -1,7 +1,7 @@
-"""Killed at any moment: the source, the old tree and the new one are whole, and the next run is.
+"""Killed or interrupted at any moment: the source and a tree are whole, and the next run is.
 
-Runs are real processes and are killed by SIGKILL, at random moments and at each single call to
-the file system that a run ends with.
+Runs are real processes. They are killed by SIGKILL at random moments and at each single call to
+the file system that a run ends with, and interrupted by SIGINT at each of all their calls.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,18 +17,14 @@ import pytest
 
 pytest.importorskip("resource", reason="needs a system with limits and signals")
 
-from kolektor_cli.checks.run import verify_tree
 from tests.conftest import MakeDataset, snapshot
-from tests.end_to_end.forks import Forks
+from tests.end_to_end.states import SERIES, names_in, state
+from tests.forks import Ended, Forks
+from tests.trees import check
 
-MOMENTS = 100
+MOMENTS = 50
 OPTIONS = ("-q", "--size", "20x30", "-j", "2")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as running:
-        yield running
+Tree = Mapping[str, bytes]
 
 
 @pytest.fixture
@@ -36,30 +33,13 @@ def source(make_dataset: MakeDataset) -> Path:
     return make_dataset(items=3, parts=8)
 
 
-def state(folder: Path) -> Mapping[str, tuple[object, ...]]:
-    """Describe all in a folder by what changes with it: contents, times, identity."""
-    found = {}
-    for path in (folder, *folder.rglob("*")):
-        status = path.lstat()
-        times = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
-        found[str(path)] = (*times, path.read_bytes() if path.is_file() else None)
-    return found
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-
-Tree = Mapping[str, bytes]
-
-
 @pytest.fixture
 def trees(forks: Forks, source: Path, tmp_path: Path) -> tuple[Tree, Tree]:
     """Hold the trees of seed 0 and of seed 1."""
     for seed in (0, 1):
         place = tmp_path / f"tree{seed}"
         assert forks.run("convert", source, place, *OPTIONS, "--seed", seed).code == 0
-        assert verify_tree(place / "metal").ok
+        assert check(place / "metal").ok
     first, second = (snapshot(tmp_path / f"tree{seed}/metal") for seed in (0, 1))
     assert first != second
     return first, second
@@ -81,39 +61,49 @@ def check_next_run(forks: Forks, source: Path, out: Path, whole: Tree) -> None:
     assert snapshot(out / "metal") == whole
 
 
+def killed(forks: Forks, times: int, seed: int, *arguments: object) -> Iterator[Ended]:
+    """Kill runs of a command so many times, at random moments of what it takes from now on.
+
+    A run that ends before it is killed is given, too, and is not one of these times.
+    """
+    choice = random.Random(seed)
+    length = forks.run(*arguments, kill_at=2**30).seconds
+    while times:
+        ended = forks.run(*arguments, kill_after=choice.uniform(0, length))
+        assert ended.code in (0, 3, -signal.SIGKILL)
+        if ended.code == -signal.SIGKILL:
+            times -= 1
+        else:
+            length = min(length, ended.seconds)
+        yield ended
+
+
+@pytest.mark.parametrize("every", SERIES)
 def test_killed_at_random_moments_it_is_there_whole_or_not_at_all(
-    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path
+    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path, every: int
 ) -> None:
-    out, before, choice = tmp_path / "out", state(source), random.Random(0)
-    length = forks.run("convert", source, tmp_path / "timed", *OPTIONS).seconds
-    killed = 0
-    for _ in range(MOMENTS // 2):
-        ended = forks.run("convert", source, out, *OPTIONS, kill_after=choice.uniform(0, length))
-        killed += ended.code == -signal.SIGKILL
+    out, before = tmp_path / "out", state(source)
+    for _ in killed(forks, MOMENTS // every, 0, "convert", source, out, *OPTIONS):
         assert tree_at(out) in (None, trees[0])
         check_next_run(forks, source, out, trees[0])
         shutil.rmtree(out)
-    assert killed > MOMENTS / 6
     assert state(source) == before
 
 
+@pytest.mark.parametrize("every", SERIES)
 def test_killed_at_random_moments_under_force_one_of_the_two_trees_is_there(
-    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path
+    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path, every: int
 ) -> None:
-    out, before, choice = tmp_path / "out", state(source), random.Random(1)
-    length = forks.run("convert", source, out, *OPTIONS).seconds
-    killed = 0
-    for moment in range(MOMENTS // 2):
-        seed = 1 - moment % 2
-        arguments = ("convert", source, out, *OPTIONS, "--seed", seed, "--force")
-        ended = forks.run(*arguments, kill_after=choice.uniform(0, length))
-        killed += ended.code == -signal.SIGKILL
+    out, before = tmp_path / "out", state(source)
+    arguments = ("convert", source, out, *OPTIONS, "--seed", 1, "--force")
+    for _ in killed(forks, MOMENTS // every, 1, *arguments):
         there = tree_at(out)
         assert there in trees
         check_next_run(forks, source, out, there)
         assert forks.run(*arguments).code == 0
-        assert (names_in(out), tree_at(out)) == (["metal"], trees[seed])
-    assert killed > MOMENTS / 6
+        assert (names_in(out), tree_at(out)) == (["metal"], trees[1])
+        shutil.rmtree(out)
+        shutil.copytree(tmp_path / "tree0", out)
     assert state(source) == before
 
 
@@ -121,9 +111,10 @@ LAST_STEPS = 80
 """Steps before the end that hold the bringing to disk, the naming and the removal of the old."""
 
 
+@pytest.mark.parametrize("every", SERIES)
 @pytest.mark.parametrize("force", [False, True])
 def test_killed_at_the_steps_of_its_end_it_is_there_whole(
-    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path, force: bool
+    forks: Forks, source: Path, trees: tuple[Tree, Tree], tmp_path: Path, force: bool, every: int
 ) -> None:
     out = tmp_path / "out"
     forks.run("convert", source, out, *OPTIONS)
@@ -133,7 +124,7 @@ def test_killed_at_the_steps_of_its_end_it_is_there_whole(
     whole = trees[1] if force else trees[0]
     total = forks.run(*arguments, kill_at=2**30).events
     seen = []
-    for event in range(total - LAST_STEPS, total + 1, 3):
+    for event in range(total, total - LAST_STEPS, -every):
         shutil.rmtree(out)
         if force:
             shutil.copytree(tmp_path / "tree0", out)
@@ -143,3 +134,96 @@ def test_killed_at_the_steps_of_its_end_it_is_there_whole(
         check_next_run(forks, source, out, seen[-1] or whole)
     # Among these steps are some before the tree has its name, and some after it.
     assert {tree == whole for tree in seen} == {True, False}
+
+
+BESIDE = ("--for", "anomalib", "--table", "--names", "source")
+"""Options with which two files go beside the tree, of which one depends on the seed."""
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_killed_between_the_tree_and_the_files_beside_it_they_come_with_the_next_run(
+    forks: Forks, make_dataset: MakeDataset, tmp_path: Path, force: bool
+) -> None:
+    source, out, former = make_dataset(items=1), tmp_path / "out", tmp_path / "former"
+    arguments: tuple[object, ...] = ("convert", source, out, *OPTIONS, *BESIDE)
+    if force:
+        assert forks.run(*arguments).code == 0
+        out.rename(former)
+        shutil.copytree(former, out)
+        arguments = (*arguments, "--seed", 2, "--force")
+    else:
+        former.mkdir()
+    total = forks.run(*arguments, kill_at=2**30).events
+    whole = snapshot(out)
+    assert names_in(out) == ["metal", "metal.csv", "metal.yaml"]
+    assert whole["metal.csv"] != snapshot(former).get("metal.csv")
+
+    def left_at(event: int) -> Tree:
+        shutil.rmtree(out)
+        shutil.copytree(former, out)
+        assert forks.run(*arguments, kill_at=event).code in (-signal.SIGKILL, 0)
+        return snapshot(out)
+
+    def has_its_name(left: Tree) -> bool:
+        return all(left.get(path) == whole[path] for path in whole if path.startswith("metal/"))
+
+    first = bisect_left(range(total), True, key=lambda event: has_its_name(left_at(event)))
+    seen = []
+    for event in range(first, total + 1):
+        left = left_at(event)
+        assert has_its_name(left)
+        seen.append([name for name in ("metal.csv", "metal.yaml") if left.get(name) == whole[name]])
+        # Whatever the next run is to make: here, it is not even allowed to.
+        ended = forks.run("convert", source, out, *OPTIONS, *BESIDE)
+        assert (ended.code, "exists already" in ended.error) == (3, True)
+        assert snapshot(out) == whole
+        assert names_in(out) == ["metal", "metal.csv", "metal.yaml"]
+        if len(seen[-1]) == 2:
+            break
+    assert ["metal.csv", "metal.yaml"] in seen
+    assert ["metal.yaml"] in seen if force else [] in seen
+
+
+@pytest.mark.parametrize("every", SERIES)
+@pytest.mark.parametrize("command", ["convert", "convert, beside", "sample", "split"])
+def test_interrupted_at_each_of_its_steps_it_leaves_nothing(
+    forks: Forks, make_dataset: MakeDataset, tmp_path: Path, command: str, every: int
+) -> None:
+    source, out = make_dataset(items=2, parts=3), tmp_path / "out"
+    arguments: tuple[object, ...] = {
+        "convert": ("convert", source, out / "deep", *OPTIONS),
+        "convert, beside": ("convert", source, out / "deep", *OPTIONS, *BESIDE),
+        "sample": ("sample", out / "raw", "--items", 1, "-q"),
+        "split": ("split", source, "-q", "-o", out / "split.csv"),
+    }[command]
+    out.mkdir()
+    steps = forks.run(*arguments, kill_at=2**30).events
+    assert steps > 20
+    whole = snapshot(out)
+    for step in range(1, steps + 1, every):
+        shutil.rmtree(out)
+        out.mkdir()
+        ended = forks.run(*arguments, kill_at=step, signal_number=signal.SIGINT)
+        # The last steps may come when all is done.
+        assert ended.code == 130 or (ended.code == 0 and step > steps - 5)
+        assert ended.error.strip() == ""
+        # What had its name already is whole, and stays.
+        assert snapshot(out) in ({}, whole)
+        assert names_in(out) == [] or snapshot(out)
+
+
+def test_an_old_tree_that_lost_its_name_is_put_back_by_the_next_run(
+    forks: Forks, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert forks.run("convert", source, out, *OPTIONS).code == 0
+    before = snapshot(out / "metal")
+    workshop = out / ".metal.unfinished"
+    workshop.mkdir()
+    (out / "metal").rename(workshop / "old")
+    (workshop / "new/train").mkdir(parents=True)
+    (workshop / "lock").touch()
+    ended = forks.run("convert", source, out, *OPTIONS)
+    assert (ended.code, "exists already" in ended.error) == (3, True)
+    assert names_in(out) == ["metal"]
+    assert snapshot(out / "metal") == before

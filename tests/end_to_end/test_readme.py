@@ -73,6 +73,7 @@ def stripped(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
+@pytest.mark.long
 def test_commands_print_what_readme_shows(tmp_path: Path) -> None:
     shown = [pair for block in blocks("console") for pair in commands_of(block)]
     assert len(shown) > 10
@@ -80,6 +81,7 @@ def test_commands_print_what_readme_shows(tmp_path: Path) -> None:
         assert stripped(shell(command, tmp_path)) == stripped(output), command
 
 
+@pytest.mark.long
 def test_commands_on_the_real_dataset_print_what_readme_shows(real: Path, tmp_path: Path) -> None:
     (tmp_path / "KolektorSDD.zip").symlink_to(real)
     shown = [pair for block in blocks("console real") for pair in commands_of(block)]

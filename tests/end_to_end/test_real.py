@@ -23,6 +23,8 @@ from tests.end_to_end.conftest import MakeOnce
 from tests.running import run
 from tests.trees import check
 
+pytestmark = pytest.mark.long
+
 DIFFERS_FROM_REFERENCE = {"kos20/Part4"}
 """Its mask has two pixels of gray value 85, which the reference procedure drops."""
 
