@@ -46,7 +46,7 @@ def test_manifest_and_csv_keep_what_is_segmented(
     assert to_bytes(from_bytes(data)) == data
     assert verify(tmp_path / "out", source=root).ok
 
-    written = split(root, options, output=tmp_path / "split.csv")
+    split(root, options, output=tmp_path / "split.csv")
     again = replace(SMALL, split=SplitOptions(file=tmp_path / "split.csv"))
     shutil.rmtree(made.target)
     assert convert(root, tmp_path / "out", again).manifest == made.manifest
