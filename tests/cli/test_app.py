@@ -30,9 +30,10 @@ from tests.running import (
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes of Unix")
 
 
-@pytest.mark.parametrize(
-    "program", [KOLEKTOR, [str(Path(sys.executable).with_name("kolektor"))]], ids=["-m", "script"]
-)
+SCRIPT = [str(shutil.which("kolektor", path=Path(sys.executable).parent))]
+
+
+@pytest.mark.parametrize("program", [KOLEKTOR, SCRIPT], ids=["-m", "script"])
 def test_both_ways_to_start_it_tell_the_version_of_the_package(program: list[str]) -> None:
     started = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
     assert started.stdout == f"kolektor {__version__}\n"
