@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from kolektor_cli.imaging.lzw import _WIDTHS
 from tests.pictures import PNG_START, png_chunk
 
 Raster = npt.NDArray[np.integer]
@@ -54,6 +53,10 @@ def bmp_of(raster: Raster, bits: int, *, palette: bytes = b"", upside_down: bool
     info = (40, width, -height if upside_down else height, 1, bits, 0, len(body), 0, 0)
     header = struct.pack("<IiiHHIIII", *info) + struct.pack("<II", len(palette) // 4, 0)
     return struct.pack("<2sIII", b"BM", start + len(body), 0, start) + header + palette + body
+
+
+_WIDTHS = np.repeat([9, 10, 11, 12], [254, 512, 1024, 2048])
+"""Bits of each LZW code after a clear code; the table is full after the last."""
 
 
 def lzw_compress(data: bytes) -> bytes:
@@ -109,6 +112,9 @@ COMPRESSIONS: dict[int, Callable[[bytes], bytes]] = {
     32773: pack_bits,
 }
 
+PREDICTED = (5, 8, 32946)
+"""Compressions that go with a predictor."""
+
 
 @dataclass(frozen=True)
 class TiffKind:
@@ -149,6 +155,7 @@ def tiff_of(raster: Raster, bits: int, kind: TiffKind | None = None) -> bytes:
         278: (kind.rows,),
         279: tuple(map(len, strips)),
         317: (2,) if kind.predicted else (1,),
+        **({338: (2,)} if channels in (2, 4) else {}),
         **({320: kind.palette} if kind.palette else {}),
         **dict(kind.changed),
     }

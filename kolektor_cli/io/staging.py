@@ -254,13 +254,15 @@ def _locked_folder(folder: Path, target: Path, patience: float) -> Iterator[None
     try:
         yield
     finally:
-        if sys.platform != "win32":
-            # Unlink while locked: a process that waits for this file then creates a new one.
+        try:
+            if sys.platform != "win32":
+                # Unlink while locked: a process that waits for this file then creates a new one.
+                with suppress(OSError):
+                    (folder / _LOCK).unlink()
+        finally:
+            _release(lock)
             with suppress(OSError):
-                (folder / _LOCK).unlink()
-        lock.release()
-        with suppress(OSError):
-            folder.rmdir()
+                folder.rmdir()
 
 
 def _lock(folder: Path, target: Path, patience: float) -> BaseFileLock:
@@ -278,9 +280,24 @@ def _lock(folder: Path, target: Path, patience: float) -> BaseFileLock:
         except Timeout as error:
             message = f"{target}: another run is writing it; wait for that to end"
             raise OutputError(message) from error
-        except FileNotFoundError:
-            continue
-        return lock
+        except (FileNotFoundError, FileExistsError):
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise
+        except BaseException:
+            # Interrupted: who cleans up needs the lock.
+            _release(lock)
+            raise
+        else:
+            return lock
+
+
+def _release(lock: BaseFileLock) -> None:
+    """Release a lock, even if this is interrupted."""
+    try:
+        lock.release(force=True)
+    except BaseException:
+        lock.release(force=True)
+        raise
 
 
 def _empty(workshop: Path, target: Path, *, ignore_errors: bool = False) -> None:

@@ -86,7 +86,7 @@ class TreeDataset(Sequence[TreeImage]):
     >>> image.label, image.sample, image.image().shape, image.mask().shape
     ('defective', 'kos01/Part5', (1240, 500, 3), (1240, 500))
     >>> tree.point_to_source("test/defect/000.png", 0, 620)
-    (0.0, 634.5)
+    (0.0, 635.0)
     """
 
     def __init__(self, images: Sequence[TreeImage]) -> None:

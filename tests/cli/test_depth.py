@@ -39,7 +39,7 @@ def test_split_from_a_pipe_needs_no_depth(deep: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/metal/manifest.json").exists()
 
 
-@pytest.mark.parametrize("depth", ["7", "17", "x", ""])
+@pytest.mark.parametrize("depth", ["7", "17", "x"])
 def test_depth_that_does_not_exist_is_wrong_usage(raw: Path, tmp_path: Path, depth: str) -> None:
     error = run("convert", raw, tmp_path / "out", "--depth", depth, code=2).stderr
     assert "neither full nor a number from 8 to 16" in error
