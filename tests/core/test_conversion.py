@@ -316,8 +316,15 @@ def test_pixels_never_change(tmp_path: Path, color: Color, size: AskedSize) -> N
 
 
 def test_fingerprint_never_changes(tmp_path: Path) -> None:
-    synthesize(tmp_path / "raw", items=4, seed=1)
-    manifest = read_manifest(convert(tmp_path / "raw", tmp_path).target)
+    root = tmp_path / "raw"
+    synthesize(root, items=4, seed=1)
+    digest = hashlib.sha256()
+    for name, data in snapshot(root).items():
+        digest.update(name.encode() + b"\0" + data)
+    if digest.hexdigest() != "438eb55e5400963ef9e499f4ffa6a5fe60ed55efc1ba11fa6a5da202ec8663cd":
+        # What a conversion makes of given files is pinned above, for all versions.
+        pytest.skip("these versions of NumPy and OpenCV draw other synthetic pictures")
+    manifest = read_manifest(convert(root, tmp_path).target)
     assert len(manifest.files) == 36
     assert (
         manifest.fingerprint == "04cf0a7a735331d6f5b5432a259bfb031edd1892f756891dd282f9e21c482f01"

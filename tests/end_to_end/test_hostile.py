@@ -337,17 +337,20 @@ def transparent() -> Image.Image:
 Made = Callable[[], tuple[bytes, Pixels | str]]
 
 KINDS: dict[str, Made] = {
-    "palette PNG or BMP": palette_image,
+    "palette PNG, BMP or TIFF": palette_image,
     "1-bit PNG": lambda: (
         saved_by_pillow(Image.fromarray(draw_image(3)).convert("1"), "PNG"),
         np.asarray(Image.fromarray(draw_image(3)).convert("1").convert("L")),
     ),
-    "16-bit PNG": lambda: (
+    "16-bit PNG or TIFF": lambda: (
         saved_by_pillow(Image.fromarray(draw_image(3).astype(np.uint16) * 256 + 99), "PNG"),
         draw_image(3),
     ),
-    "PNG with alpha": lambda: (saved_by_pillow(transparent(), "PNG"), color_picture()),
-    "32-bit BMP": lambda: (saved_by_pillow(transparent(), "BMP"), color_picture()),
+    "PNG or TIFF with alpha, 32-bit BMP": lambda: (
+        saved_by_pillow(transparent(), "PNG"),
+        color_picture(),
+    ),
+    "TIFF file": lambda: (saved_by_pillow(color_picture(), "TIFF"), color_picture()),
     "CMYK or YCCK JPEG": lambda: (
         saved_by_pillow(Image.fromarray(color_picture()).convert("CMYK"), "JPEG"),
         "is a CMYK JPEG",
@@ -364,9 +367,9 @@ KINDS: dict[str, Made] = {
         huge_png(),
         "claims 60000x60000 pixels",
     ),
-    "GIF, TIFF, WebP and others": lambda: (
+    "GIF, WebP and others": lambda: (
         saved_by_pillow(draw_image(3), "GIF"),
-        "is not a JPEG, PNG or BMP image",
+        "is not a JPEG, PNG, BMP or TIFF image",
     ),
 }
 

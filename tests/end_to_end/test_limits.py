@@ -24,6 +24,7 @@ from tests.forks import Ended, Forks
 from tests.trees import check
 
 OPTIONS = ("-q", "--size", "200x300", "-j", "2")
+MANY_JOBS = ("-q", "--size", "200x300", "-j", "8")
 TMPFS = ("tmpfs", "tmpfs")
 
 needs_proc = pytest.mark.skipif(
@@ -147,7 +148,9 @@ def test_a_disk_that_is_full_for_a_split_file_keeps_the_old_one(
         assert forks.run("split", source, "-q", "-o", disk / "split.csv").code == 0
         (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free))
         before = snapshot(disk)
-        message = refusal(forks.run("split", source, "-q", "-o", disk / "split.csv", "--seed", 1))
+        message = refusal(
+            forks.run("split", source, "-q", "-o", disk / "split.csv", "--force", "--seed", 1)
+        )
         assert "split.csv: cannot be written: No space left on device" in message
         assert names_in(disk) == ["ballast", "split.csv"]
         assert snapshot(disk) == before
@@ -186,7 +189,7 @@ def test_a_limit_on_open_files_is_told_or_never_met(
     source, out = make_dataset(), tmp_path / "out"
     told = []
     for files in range(3, 20, min(every, 3)):
-        ended = forks.run("convert", source, out, *OPTIONS, "-j", 8, limits={"files": files})
+        ended = forks.run("convert", source, out, *MANY_JOBS, limits={"files": files})
         if not is_whole_or_refused(ended, out):
             told.append(ended.error)
             # To remove unfinished work takes open files, too: where there were none, it is left.
