@@ -16,11 +16,11 @@ demo: $(READY)
 PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
 
 test: $(READY)
-	@echo 'Two minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
+	@echo 'Two to three minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
 	$(PYTEST)
 
 stress: $(READY)
-	@echo 'Two minutes on two cores: killed and interrupted at each step.'
+	@echo 'A minute on two cores: killed and interrupted at each step.'
 	$(PYTEST) -m stress
 
 coverage: $(READY)

@@ -188,9 +188,9 @@ def test_windows_of_renamed_files_are_those_of_their_official_names(
 
 
 def set_mask(path: Path, *, defective: bool) -> None:
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    assert mask is not None
-    mask = np.zeros(mask.shape, np.uint8)
+    old = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert old is not None
+    mask = np.zeros(old.shape[:2], np.uint8)
     if defective:
         mask[30:40, 50:90] = 1
         mask[39] = np.roll(mask[39], 1)
