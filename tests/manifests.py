@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from kolektor_cli.imaging.geometry import Geometry
-from kolektor_cli.tree.manifest import FileEntry, Manifest
+from kolektor_cli.tree.manifest import FileEntry, Manifest, to_pieces
 
 IMAGE = FileEntry(
     path="test/defect/000.png",
@@ -75,3 +75,8 @@ manifests = st.builds(
     fingerprint=texts,
     files=st.lists(entries, max_size=4).map(tuple),
 )
+
+
+def to_bytes(manifest: Manifest) -> bytes:
+    """Serialise a manifest."""
+    return b"".join(to_pieces(manifest))

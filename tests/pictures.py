@@ -94,3 +94,10 @@ def rectangles_in(draw: st.DrawFn, size: Size) -> Rectangle:
     """Draw a rectangle that lies in an image of a size."""
     left, top = draw(st.tuples(st.integers(0, size[0] - 1), st.integers(0, size[1] - 1)))
     return left, top, draw(st.integers(1, size[0] - left)), draw(st.integers(1, size[1] - top))
+
+
+def to_rgb(pixels: Pixels) -> Pixels:
+    """Convert gray to RGB with three equal channels; RGB stays as it is."""
+    if pixels.ndim == 3:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)

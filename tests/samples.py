@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.raw.releases import KOLEKTORSDD2_DEFECTIVE, KOLEKTORSDD2_NUMBERS, kolektorsdd
 from kolektor_cli.samples import Duplicate, Sample, connected
+from kolektor_cli.splits.pickles import read_pickled_lists
 from kolektor_cli.splits.protocols import VICOS_TEST_ITEMS
+from kolektor_cli.splits.split import Split
 
 Dataset = tuple[tuple[Sample, ...], tuple[Duplicate, ...]]
 
@@ -86,3 +89,13 @@ TRAIN = [sorted(set().union(*VICOS_TEST_ITEMS) - fold) for fold in VICOS_TEST_IT
 NEWER = ([[(i, True) for i in f] for f in TRAIN], [[(i, True) for i in f] for f in TEST])
 NUMBERS = tuple([(number, True) for number in n] for n in KOLEKTORSDD2_NUMBERS.values())
 OLDER = (TRAIN, TEST, sorted(set().union(*VICOS_TEST_ITEMS)))
+
+
+def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[str, str]]:
+    """Return the numbers of samples, by split and label."""
+    return Counter((split.assigned[sample.name], sample.label) for sample in samples)
+
+
+def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the tested items of each fold in the authors' pickle of KolektorSDD."""
+    return tuple(tuple(test) for _, test in read_pickled_lists(data, name))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kolektor_cli.core.verification import CategoryResult, verify
-from kolektor_cli.tree.manifest import FileEntry, Manifest, fingerprint, from_bytes, to_bytes
+from kolektor_cli.tree.manifest import FileEntry, Manifest, fingerprint, from_bytes
+from tests.manifests import to_bytes
 
 MANIFEST = "manifest.json"
 IMAGES = (

@@ -25,13 +25,6 @@ def to_gray(pixels: Pixels) -> Pixels:
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
 
 
-def to_rgb(pixels: Pixels) -> Pixels:
-    """Convert gray to RGB with three equal channels; RGB stays as it is."""
-    if pixels.ndim == 3:
-        return pixels
-    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
-
-
 def gray_values(pixels: Samples) -> tuple[int, ...]:
     """Return the values that occur, in ascending order; fast where most are 0, as in masks."""
     if not pixels.any():

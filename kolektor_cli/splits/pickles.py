@@ -88,14 +88,6 @@ def _split_by_lists(
     return Split("file", parameters, assigned, segmented)
 
 
-def read_pickled_folds(data: bytes, name: str) -> tuple[tuple[str, ...], ...]:
-    """Return the tested items of each fold in the authors' pickle of KolektorSDD.
-
-    Errors are those of `read_pickled_lists`.
-    """
-    return tuple(tuple(test) for _, test in read_pickled_lists(data, name))
-
-
 def read_pickled_lists(data: bytes, name: str) -> tuple[tuple[Listed[str], Listed[str]], ...]:
     """Return the items of each fold in the authors' pickle of KolektorSDD: to train on, to test.
 

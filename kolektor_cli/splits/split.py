@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
@@ -115,11 +114,6 @@ def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate
             if assigned.get(train) in ("train", "val") and assigned.get(test) == "test":
                 leaks.append(Leak(train, test, pair.kind))
     return leaks
-
-
-def count_samples(split: Split, samples: Iterable[Sample]) -> Counter[tuple[SplitName, Label]]:
-    """Return the numbers of samples, by split and label."""
-    return Counter((split.assigned[sample.name], sample.label) for sample in samples)
 
 
 @dataclass(frozen=True, slots=True)

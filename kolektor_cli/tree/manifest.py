@@ -92,11 +92,6 @@ def fingerprint(files: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def to_bytes(manifest: Manifest) -> bytes:
-    """Serialise a manifest."""
-    return b"".join(to_pieces(manifest))
-
-
 def to_pieces(manifest: Manifest) -> Iterator[bytes]:
     """Yield a serialised manifest in pieces, so that the whole text is never in memory."""
     digest = hashlib.sha256()

@@ -13,8 +13,9 @@ from kolektor_cli.core.splitting import split
 from kolektor_cli.core.verification import verify
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.layout import MANIFEST_NAME
-from kolektor_cli.tree.manifest import from_bytes, to_bytes
+from kolektor_cli.tree.manifest import from_bytes
 from tests.conftest import SMALL, MakeDataset
+from tests.manifests import to_bytes
 from tests.running import run
 from tests.scans import named, scan, unusual
 

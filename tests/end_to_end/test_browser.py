@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kolektor_cli.imaging.pixels import to_gray, to_rgb
+from kolektor_cli.imaging.pixels import to_gray
 from kolektor_cli.imaging.png import encode_png
-from tests.pictures import SHAPES, noise
+from tests.pictures import SHAPES, noise, to_rgb
 
 PAGE = """<!doctype html><pre></pre>IMAGES<script>
 window.onload = () => {

@@ -25,13 +25,12 @@ from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.drawing import palette_bmp
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.splits.files import read_split
-from kolektor_cli.splits.pickles import read_pickled_folds
 from kolektor_cli.tree.layout import check_category
-from kolektor_cli.tree.manifest import Manifest, from_bytes, to_bytes
+from kolektor_cli.tree.manifest import Manifest, from_bytes
 from tests.conftest import draw_image
-from tests.manifests import manifests, sealed
+from tests.manifests import manifests, sealed, to_bytes
 from tests.pictures import GRAY_JPEG
-from tests.samples import OLDER, make_sample
+from tests.samples import OLDER, make_sample, read_pickled_folds
 
 SAMPLES = [
     make_sample(f"kos0{item}/Part{part}", defective=False) for item in (1, 2) for part in range(3)

@@ -24,12 +24,13 @@ from kolektor_cli.errors import KolektorError
 from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.splits.files import COLUMNS
-from kolektor_cli.splits.split import SplitOptions, count_samples, find_leaks
+from kolektor_cli.splits.split import SplitOptions, find_leaks
 from kolektor_cli.tree.defects import summarise_fit
 from kolektor_cli.tree.fit import make_fit
 from kolektor_cli.tree.manifest import FORMAT
 from kolektor_cli.tree.views import view_samples
 from tests.running import run
+from tests.samples import count_samples
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,11 +16,12 @@ import pytest
 from kolektor_cli.core.splitting import split_scan
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.splits.protocols import balanced
-from kolektor_cli.splits.split import SplitOptions, count_samples, find_leaks
+from kolektor_cli.splits.split import SplitOptions, find_leaks
 from tests import pipeline
 from tests.conftest import snapshot
 from tests.end_to_end.conftest import MakeOnce
 from tests.running import run
+from tests.samples import count_samples
 from tests.trees import check
 
 pytestmark = pytest.mark.long

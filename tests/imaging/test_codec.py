@@ -23,7 +23,7 @@ from kolektor_cli.imaging.codec import (
     read_header,
 )
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.imaging.pixels import Pixels, to_gray, to_rgb, without_equal_channels
+from kolektor_cli.imaging.pixels import Pixels, to_gray, without_equal_channels
 from kolektor_cli.imaging.png import encode_png
 from kolektor_cli.raw.drawing import palette_bmp
 from tests.conftest import draw_image
@@ -45,6 +45,7 @@ from tests.pictures import (
     saved_by_pillow,
     seen_by_opencv,
     seen_by_pillow,
+    to_rgb,
 )
 
 END_MARKER = b"\xff\xd9"

@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from kolektor_cli.imaging.pixels import gray_values, pixels_sha256, to_gray, to_rgb
-from tests.pictures import noise
+from kolektor_cli.imaging.pixels import gray_values, pixels_sha256, to_gray
+from tests.pictures import noise, to_rgb
 
 
 def test_to_gray_weighs_the_channels_by_bt_601() -> None:

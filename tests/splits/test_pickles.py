@@ -12,10 +12,19 @@ import pytest
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample
 from kolektor_cli.splits.files import read_split
-from kolektor_cli.splits.pickles import read_pickled_folds
 from kolektor_cli.splits.protocols import VICOS_TEST_ITEMS, vicos
 from kolektor_cli.splits.protocols import official as official_split
-from tests.samples import NEWER, NUMBERS, OLDER, TEST, TRAIN, make_sample, official, official_2
+from tests.samples import (
+    NEWER,
+    NUMBERS,
+    OLDER,
+    TEST,
+    TRAIN,
+    make_sample,
+    official,
+    official_2,
+    read_pickled_folds,
+)
 
 
 class Command:

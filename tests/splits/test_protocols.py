@@ -26,9 +26,10 @@ from kolektor_cli.splits.protocols import (
     vicos,
 )
 from kolektor_cli.splits.protocols import official as official_split
-from kolektor_cli.splits.split import Split, SplitName, count_samples, find_leaks
+from kolektor_cli.splits.split import Split, SplitName, find_leaks
 from tests.samples import (
     Dataset,
+    count_samples,
     fractions,
     make_sample,
     make_samples,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kolektor_cli.errors import ManifestError
-from kolektor_cli.tree.manifest import FORMAT, Manifest, fingerprint, from_bytes, to_bytes
-from tests.manifests import TINY, manifests, sealed, texts
+from kolektor_cli.tree.manifest import FORMAT, Manifest, fingerprint, from_bytes
+from tests.manifests import TINY, manifests, sealed, texts, to_bytes
 
 FORMAT_1 = """{
   "format": 1,

@@ -12,9 +12,9 @@ import pytest
 from kolektor_cli.errors import KolektorError, OutputError, SourceError
 from kolektor_cli.raw.drawing import palette_bmp
 from kolektor_cli.tree.derive import FOLDER
-from kolektor_cli.tree.manifest import to_bytes
 from tests import pipeline
 from tests.conftest import SIZE, MakeDataset, damage_jpeg, listing, snapshot, write_pair
+from tests.manifests import to_bytes
 
 convert = partial(pipeline.convert, size=SIZE)
 
