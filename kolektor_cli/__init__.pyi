@@ -24,6 +24,8 @@ from .errors import UsageError as UsageError
 from .findings import Check as Check
 from .findings import Finding as Finding
 from .findings import Severity as Severity
+from .findings import State as State
+from .imaging.depth import Depth as Depth
 from .imaging.geometry import Box as Box
 from .imaging.geometry import CenterCrop as CenterCrop
 from .imaging.geometry import Geometry as Geometry

@@ -1,4 +1,4 @@
-"""Entry of ``kolektor`` and ``python -m kolektor_cli``: ends as told even before it is loaded."""
+"""Entry of ``kolektor`` and ``python -m kolektor_cli``; handles errors while the package loads."""
 
 from __future__ import annotations
 

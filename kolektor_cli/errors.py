@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterable
 
 _ADVICE = {
     errno.ENOSPC: "make room there, or choose another place",
@@ -83,3 +84,16 @@ class OutputError(KolektorError):
 
 class LimitError(KolektorError):
     """The system is out of a resource such as open files or threads; no file is at fault."""
+
+
+def require_one_of(option: str, value: object, choices: Iterable[str]) -> None:
+    """Raise `UsageError` unless a value is one of an option's choices."""
+    known = list(choices)
+    if value not in known:
+        raise UsageError(f"--{option} {value!r} is not one of {', '.join(known)}")
+
+
+def require_whole(option: str, value: object, least: int = 0) -> None:
+    """Raise `UsageError` unless a value is a whole number, `least` or more."""
+    if type(value) is not int or value < least:
+        raise UsageError(f"--{option} {value!r} is not a whole number from {least} on")

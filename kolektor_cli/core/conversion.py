@@ -17,7 +17,7 @@ from kolektor_cli.consumers.sidefiles import side_files
 from kolektor_cli.core.inspection import require_usable, tells_swapped
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import UsageError
+from kolektor_cli.errors import require_one_of, require_whole
 from kolektor_cli.imaging.depth import Depth, check_depth
 from kolektor_cli.io.parallel import dask_cluster
 from kolektor_cli.io.places import inputs_of, refuse_inputs
@@ -258,8 +258,10 @@ def _require_known(options: ConvertOptions) -> None:
         ("for", options.consumer, CONSUMERS),
     )
     for name, value, known in choices:
-        if value is not None and value not in known:
-            raise UsageError(f"--{name} {value!r} is not one of {', '.join(known)}")
+        if value is not None:
+            require_one_of(name, value, known)
+    if options.split.seed is not None:
+        require_whole("seed", options.split.seed)
     check_depth(options.depth)
 
 

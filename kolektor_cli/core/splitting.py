@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kolektor_cli.core.inspection import require_usable
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import KolektorError, UsageError, reason
+from kolektor_cli.errors import SplitFileError, UsageError, reason
 from kolektor_cli.io.places import inputs_of, is_stream, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
@@ -183,4 +183,4 @@ def _read_input(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KolektorError(f"{path}: cannot be read: {reason(error)}") from error
+        raise SplitFileError(f"{path}: cannot be read: {reason(error)}") from error

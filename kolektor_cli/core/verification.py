@@ -19,7 +19,7 @@ from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.suitability import check_consumer
 from kolektor_cli.core.inspection import is_dataset
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import ManifestError, OutputError
+from kolektor_cli.errors import ManifestError, OutputError, require_one_of
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
@@ -27,7 +27,7 @@ from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.split import Counts
 from kolektor_cli.tree.layout import MANIFEST_NAME, split_and_label
 from kolektor_cli.tree.manifest import fingerprint, from_bytes
-from kolektor_cli.tree.read import Tree, find_categories, read_tree
+from kolektor_cli.tree.read import Tree, find_categories, has_tree_folders, read_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ def verify(
 
     Raises
     ------
+    UsageError
+        There is no such consumer.
     OutputError
         `out` holds no category folder, or a file in it cannot be read.
     SourceError
@@ -110,6 +112,8 @@ def verify(
     >>> verification.ok, [result.category for result in verification.categories]
     (True, ['metal'])
     """
+    if consumer is not None:
+        require_one_of("for", consumer, CONSUMERS)
     _refuse_raw(Path(out))
     folders = find_categories(Path(out))
     with _scanned(source, folders, jobs, progress) as origin:
@@ -121,18 +125,13 @@ def verify(
 
 def _refuse_raw(out: Path) -> None:
     """Refuse what is no tree but a raw dataset; KolektorSDD2's has folders train and test, too."""
-    if out.is_dir() and any(map(_is_surely_tree, [out, *out.iterdir()])):
+    if out.is_dir() and any(map(has_tree_folders, [out, *out.iterdir()])):
         return
     if is_dataset(out):
         raise OutputError(
             f"{out}: is not an MVTec-style tree, but the raw dataset; convert it with 'kolektor "
             f"convert {out} OUT', then verify OUT"
         )
-
-
-def _is_surely_tree(folder: Path) -> bool:
-    names = (MANIFEST_NAME, "ground_truth", "train/good", "test/good")
-    return any((folder / name).exists() for name in names)
 
 
 @contextmanager

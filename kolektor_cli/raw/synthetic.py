@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
-from kolektor_cli.errors import OutputError
+from kolektor_cli.errors import OutputError, require_one_of, require_whole
 from kolektor_cli.imaging.codec import encode_jpeg
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.io.staging import put_in_place, staged
@@ -84,8 +85,13 @@ def write_synthetic(
     OutputError
         `out` exists, or cannot be written.
     UsageError
-        There are too few images of ``kolektorsdd2`` for a conversion.
+        There is no such layout; `items` or `seed` is no whole number, or too small; or there are
+        too few images of ``kolektorsdd2`` for a conversion.
     """
+    require_one_of("layout", layout, get_args(ReleaseLayout))
+    require_whole("seed", seed)
+    if items is not None:
+        require_whole("items", items, 1)
     if os.path.lexists(out):
         raise OutputError(f"{out}: exists already; choose a new folder")
     if layout == "kolektorsdd2":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.png import encode_png
 from kolektor_cli.raw.drawing import Random, tint
-from kolektor_cli.raw.marks import draw_dark_surface, draw_marks
+from kolektor_cli.raw.drawing_2 import draw_dark_surface, draw_marks
 from kolektor_cli.raw.releases import KOLEKTORSDD2_DEFECTIVE, KOLEKTORSDD2_NUMBERS
 from kolektor_cli.samples import OfficialSplit
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from kolektor_cli.errors import UsageError
+from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
 from kolektor_cli.splits.split import Split, SplitName, TrainDefects, find_leaks, split_by_items
 
@@ -55,8 +55,7 @@ def check_request(protocol: str, options: Mapping[str, Any]) -> None:
         There is no such protocol; or it does not take an option, needs one that is missing, or
         refuses a value.
     """
-    if protocol not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}")
+    require_one_of("protocol", protocol, PROTOCOLS)
     known = protocol_options(protocol)
     for name in options:
         if name not in known:
@@ -65,6 +64,9 @@ def check_request(protocol: str, options: Mapping[str, Any]) -> None:
     for name, default in known.items():
         if default is inspect.Parameter.empty and name not in options:
             raise UsageError(f"the protocol {protocol} needs {_option(name)}")
+    for name in _WHOLE_NUMBERS & options.keys():
+        if options[name] is not None:
+            require_whole(name.replace("_", "-"), options[name])
     _VALUE_CHECKS[protocol](**options)
 
 
@@ -341,7 +343,7 @@ def official(
 
 
 def _check_balanced(*, test_good: int | None = None, val: float = 0.0, **_: object) -> None:
-    if not 0 <= val < 1:
+    if not isinstance(val, int | float) or not 0 <= val < 1:
         raise UsageError(f"{val} is not a fraction for validation: it goes from 0 to below 1")
     if test_good is not None and test_good < 1:
         raise UsageError(
@@ -369,6 +371,8 @@ def _check_official(*, train_defects: TrainDefects = "unused") -> None:
     if train_defects not in get_args(TrainDefects):
         raise UsageError(f"defective training images go to unused or test, not {train_defects!r}")
 
+
+_WHOLE_NUMBERS = {"seed", "test_good", "fold", "folds"}
 
 _VALUE_CHECKS: Mapping[str, Callable[..., None]] = {
     "balanced": _check_balanced,

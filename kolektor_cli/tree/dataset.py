@@ -19,7 +19,7 @@ from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.layout import MANIFEST_NAME, is_mask, mask_path, split_and_label
 from kolektor_cli.tree.manifest import FileEntry, from_bytes
-from kolektor_cli.tree.read import find_categories, list_tree, read_file
+from kolektor_cli.tree.read import find_categories, has_tree_folders, list_tree, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,10 @@ def load_tree(path: str | os.PathLike[str]) -> TreeDataset:
         names = ", ".join(folder.name for folder in folders)
         raise OutputError(f"{path}: holds several categories, {names}; give the folder of one")
     [folder] = folders
+    if not has_tree_folders(folder):
+        raise OutputError(
+            f"{folder}: is not an MVTec-style tree: it has no train/good, no test/good"
+        )
     listing = list_tree(folder)
     entries: dict[str, FileEntry] = {}
     if MANIFEST_NAME in listing:

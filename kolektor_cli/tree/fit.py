@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from kolektor_cli.errors import UsageError
+from kolektor_cli.errors import UsageError, require_one_of
 from kolektor_cli.imaging.geometry import Size
 
 FitName: TypeAlias = Literal["stretch", "pad", "crop", "thirds", "square"]
@@ -76,10 +76,9 @@ def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int
     UsageError
         There is no such fit, the size is out of range, or the fit does not take it.
     """
-    if name not in FIT_NAMES:
-        raise UsageError(f"--fit {name!r} is not one of {', '.join(FIT_NAMES)}")
+    require_one_of("fit", name, FIT_NAMES)
     if name == "thirds":
-        if asked:
+        if asked is not None:
             raise UsageError("--fit thirds takes no --size: its crops are not resized")
         return Fit(name)
     if asked == "source":
@@ -88,11 +87,11 @@ def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int
         return Fit(name)
     if name == "square":
         usual = default if default[0] == default[1] else (SQUARE_SIDE, SQUARE_SIDE)
-        width, height = asked or usual
+        width, height = check_size(usual if asked is None else asked)
         if width != height:
             raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
-        return Fit(name, check_size((width, height)), seed)
-    return Fit(name, check_size(asked or default))
+        return Fit(name, (width, height), seed)
+    return Fit(name, check_size(default if asked is None else asked))
 
 
 def turned_size(fit: Fit, sizes: Sequence[Size]) -> Size | None:

@@ -90,6 +90,12 @@ def _is_category(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("train", "test", MANIFEST_NAME))
 
 
+def has_tree_folders(folder: Path) -> bool:
+    """Return whether a folder holds what a tree has and a raw KolektorSDD2 has not."""
+    names = (MANIFEST_NAME, "ground_truth", "train/good", "test/good")
+    return any((folder / name).exists() for name in names)
+
+
 def list_tree(folder: Path) -> dict[str, Kind]:
     """Return everything below a folder, by relative path; links are not followed.
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.io.source import open_source
-from kolektor_cli.raw.marks import draw_dark_surface, draw_marks
+from kolektor_cli.raw.drawing_2 import draw_dark_surface, draw_marks
 from kolektor_cli.raw.releases import kolektorsdd2
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.raw.synthetic import SyntheticCounts, write_synthetic

@@ -194,7 +194,7 @@ def test_anomalib_is_the_permutation_of_its_source() -> None:
         ("anomalib", {"seed": 0}, "anomalib takes no option, not --seed"),
         ("vicos", {}, "vicos needs --fold"),
         ("vicos", {"fold": 3}, "no fold 3"),
-        ("vicos", {"fold": -1}, "no fold -1"),
+        ("vicos", {"fold": -1}, "--fold -1 is not a whole number"),
         ("grouped", {}, "grouped needs --fold"),
         ("grouped", {"fold": 0, "folds": 48}, "48 folds of 47 groups"),
         ("grouped", {"fold": 0, "folds": 1}, "1 folds are too few"),
