@@ -59,7 +59,7 @@ def test_split_options_of_another_type_are_refused(
 def test_sizes_that_are_none_are_refused(
     make_dataset: MakeDataset, tmp_path: Path, fit: Any, size: Any
 ) -> None:
-    with pytest.raises(UsageError, match="is not .width, height. in whole pixels"):
+    with pytest.raises(UsageError, match=r"is not .width, height. in whole pixels"):
         convert(make_dataset(), tmp_path / "out", ConvertOptions(fit=fit, size=size))
 
 
