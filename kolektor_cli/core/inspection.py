@@ -19,6 +19,9 @@ from kolektor_cli.tree.defects import FitSummary, summarise_fit
 from kolektor_cli.tree.fit import AskedSize, FitName, make_fit
 from kolektor_cli.tree.views import view_samples
 
+_NOT_SAMPLES = {"nested-item", "stray-samples", "unread-image"}
+"""Codes of errors about files that are not counted as samples: no option leaves them out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
@@ -117,10 +120,16 @@ def require_usable(scan: Scan, *, skip_bad: bool) -> None:
     SourceError
         There are errors and `skip_bad` is not given; or no sample is usable.
     """
-    if not scan.errors or (skip_bad and scan.samples):
+    errors = scan.errors
+    if skip_bad and scan.samples:
+        # Who leaves out samples must know which: these errors are of files that are none.
+        errors = tuple(error for error in errors if error.code in _NOT_SAMPLES)
+    if not errors:
         return
-    first = scan.errors[0]
-    more = len(scan.errors) - 1
+    first = errors[0]
+    more = len(errors) - 1
     others = f" (and {more} more errors, see 'kolektor inspect')" if more else ""
-    advice = "fix the source" if skip_bad else "fix the source, or leave it out with --skip-bad"
+    advice = "fix the source"
+    if not skip_bad and first.code not in _NOT_SAMPLES:
+        advice += ", or leave it out with --skip-bad"
     raise SourceError(f"{first.path}: {first.message}{others}; {advice}")

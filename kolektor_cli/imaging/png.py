@@ -92,6 +92,8 @@ def png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
         checksum = isal_zlib.crc32(memoryview(data)[position + 4 : end])
         if checksum != int.from_bytes(data[end : end + 4], "big"):
             raise ImageError(f"{name}: is a damaged PNG: a chunk does not match its checksum")
+        if kind == b"acTL":
+            raise ImageError(f"{name}: is an animated PNG; save one frame as one file")
         yield kind, data[position + 8 : end]
         position = end + 4
     if position != len(data):

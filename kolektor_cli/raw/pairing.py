@@ -35,6 +35,7 @@ from kolektor_cli.raw.strays import (
     last_part,
     stem_and_suffix,
     stray_findings,
+    unread_images,
 )
 from kolektor_cli.samples import OfficialSplit, natural_key
 
@@ -90,6 +91,7 @@ def pair_files(
         claims = candidates.setdefault(spelling, _new_candidate(spelling, release))
         (claims.masks if is_mask else claims.images).append(name)
     copies = _leave_out_copies(candidates, same)
+    _doubt_second_masks(candidates, release)
     _group_misnamed(candidates, release)
     return candidates, [*settled, *strays, *copies]
 
@@ -127,6 +129,25 @@ def _leave_out_copies(candidates: Candidates, same: SameFiles) -> list[Finding]:
                 findings.append(Finding("warning", "copy", copy, message))
             break
     return findings
+
+
+def _doubt_second_masks(candidates: Candidates, release: Release) -> None:
+    """Give an image a problem if there is another mask of it, such as ``Part5_label (1)``.
+
+    Either may be the right one, so the image is not used with the other.
+    """
+    by_name = {name.casefold(): files for name, files in candidates.items()}
+    for name, files in candidates.items():
+        if files.masks and files.images:
+            continue
+        [other] = [*files.masks, *files.images][:1]
+        before, ending, _ = name.casefold().rpartition(release.mask_ending.casefold())
+        originals = [before] if ending and not files.masks else []
+        originals += [original.casefold() for original in originals_of(name) if files.masks]
+        for first in filter(None, map(by_name.get, originals)):
+            if first is not files and first.images and first.masks and not first.problem:
+                message = f"and {other} may both be the mask of {first.images[0]}; keep one"
+                first.problem = Finding("error", "ambiguous", first.masks[0], message)
 
 
 def _group_misnamed(candidates: Candidates, release: Release) -> None:
@@ -170,6 +191,7 @@ def _images_in(
             files.append(name)
         elif folder not in ignored:
             strays[folder].append(name)
+    findings += unread_images(strays, folders)
     taken = {last_part(folder).casefold() for folder in folders}
     for folder in [folder for folder, files in strays.items() if _pairs_in(files, release)]:
         findings.append(_lost_samples(folder, strays.pop(folder), release, taken))
@@ -184,7 +206,8 @@ def _pairs_in(files: Iterable[str], release: Release) -> int:
         if suffix:
             part, is_mask = part_and_role(stem, release.mask_ending)
             parts[is_mask].add(part.casefold())
-    return len(parts[0] & parts[1])
+    misnamed = misnamed_masks(f"folder/{part}" for part in sorted(parts[0]))
+    return len(parts[0] & parts[1]) or sum(map(len, misnamed.values()))
 
 
 def _lost_samples(
@@ -228,7 +251,7 @@ def _settle_repeated(
             message = f"is named as a copy, but no {name} is here; taken for it"
             findings.append(Finding("warning", "nested-item", chosen, message))
         others = [place for place in places if place != chosen]
-        findings += [_compare_folders(chosen, place, folders, same) for place in others]
+        findings += [_compare_folders(chosen, p, folders, release, same) for p in others]
     return kept, findings
 
 
@@ -290,9 +313,16 @@ def _is_inside(folder: str, folders: Folders) -> bool:
     return any(str(parent) in folders for parent in PurePosixPath(folder).parents)
 
 
-def _compare_folders(kept: str, copy: str, folders: Folders, same: SameFiles) -> Finding:
+def _compare_folders(
+    kept: str, copy: str, folders: Folders, release: Release, same: SameFiles
+) -> Finding:
     """Report a second copy of a folder, which is left out: an error if its files differ."""
     originals = {last_part(name).casefold(): name for name in folders[kept]}
+    if not shares_files(_images(folders[copy], release), folders[kept], same):
+        message = (
+            f"has the name of {kept} and other files; give each folder of samples its own name"
+        )
+        return Finding("error", "nested-item", copy, message)
     for name in folders[copy]:
         original = originals.get(last_part(name).casefold())
         if original is None or not same(original, name):

@@ -13,6 +13,9 @@ from kolektor_cli.io.source import Source
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
 
+_UNREAD = {".webp", ".gif", ".pgm", ".ppm", ".pnm", ".jp2", ".heic", ".avif", ".jxl"}
+"""Suffixes of images that are not read."""
+
 _DROPPINGS = {
     *(".ds_store", ".localized", "icon\r", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db"),
     *("desktop.ini", ".directory"),
@@ -103,6 +106,25 @@ def stray_findings(
         else:
             for name in names:
                 yield Finding(severity, "stray-file", name, f"was {message}")
+
+
+def unread_images(strays: Folders, folders: Iterable[str]) -> list[Finding]:
+    """Take the images of formats that are not read out of `strays`; return errors about them.
+
+    `folders` are those of samples: elsewhere such an image is a stray file like any other.
+    """
+    findings = []
+    for folder in sorted(strays.keys() & set(folders)):
+        unread = [n for n in strays[folder] if PurePosixPath(n).suffix.casefold() in _UNREAD]
+        if unread:
+            strays[folder] = [name for name in strays[folder] if name not in set(unread)]
+            kinds = ", ".join(sorted({PurePosixPath(name).suffix for name in unread}))
+            message = (
+                f"{len(unread)} files in it, such as {unread[0]}, are of a format that is not read "
+                f"({kinds}); save them as PNG"
+            )
+            findings.append(Finding("error", "unread-image", folder, message))
+    return findings
 
 
 def by_folder(names: Iterable[str]) -> Folders:
