@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from kolektor_cli.core.splitting import split_scan
+from kolektor_cli.imaging.windows import windows_over_defects
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.splits.protocols import balanced
 from kolektor_cli.splits.split import SplitOptions, find_leaks
@@ -201,3 +203,22 @@ def test_center_crop_of_patchcore_leaves_what_was_measured(facts: dict[str, Any]
     [crop] = [crop for crop in facts["geometry"]["center_crops"] if crop["name"] == "patchcore"]
     assert (crop["masks"], crop["empty_masks"]) == (52, 2)
     assert 0.77 < crop["area_kept"] < 0.78
+
+
+@pytest.mark.parametrize(
+    ("side", "sha256"),
+    [
+        (256, "4c343909f588f93c4a2d88c001db31614b23eb333f615a3060f7794200d4209b"),
+        (500, "8436325a17e9ce4ba01d6524fc4473d1edbfb15131a230db5fe765a0ca01561c"),
+    ],
+)
+def test_windows_are_those_of_an_exact_cover(real: Path, side: int, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(real) as archive:
+        for name in sorted(archive.namelist()):
+            if name.endswith("_label.bmp"):
+                data = np.frombuffer(archive.read(name), np.uint8)
+                mask = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+                if mask.any():
+                    digest.update(f"{name} {windows_over_defects(mask, side)}\n".encode())
+    assert digest.hexdigest() == sha256
