@@ -73,9 +73,10 @@ def misnamed_masks(names: Iterable[str]) -> Mapping[str, dict[str, str]]:
     known = {name.casefold(): name for name in names}
     found: dict[str, dict[str, str]] = {}
     for folded, mask in known.items():
-        folder, _, stem = mask.rpartition("/")
+        stem = mask.rpartition("/")[2]
+        above = len(mask) - len(stem)
         for place in range(len(stem) - 1, 0, -1):
-            image = known.get(folded[: len(folder) + 1 + place])
+            image = known.get(folded[: above + place])
             ending = stem[place:]
             if image and ending[0] in _SEPARATORS and any(map(str.isalpha, ending)):
                 found.setdefault(ending.casefold(), {})[image] = mask

@@ -206,7 +206,7 @@ def _pairs_in(files: Iterable[str], release: Release) -> int:
         if suffix:
             part, is_mask = part_and_role(stem, release.mask_ending)
             parts[is_mask].add(part.casefold())
-    misnamed = misnamed_masks(f"folder/{part}" for part in sorted(parts[0]))
+    misnamed = misnamed_masks(sorted(parts[0]))
     return len(parts[0] & parts[1]) or sum(map(len, misnamed.values()))
 
 

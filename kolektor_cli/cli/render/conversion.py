@@ -10,13 +10,13 @@ from kolektor_cli.cli.render.tables import (
     Table,
     counts_json,
     counts_table,
-    few,
     findings_json,
     leaks_json,
     segmented_notes,
     text_range,
 )
 from kolektor_cli.core.conversion import Conversion
+from kolektor_cli.findings import first_names
 from kolektor_cli.samples import Sample
 from kolektor_cli.tree.defects import FitSummary
 from kolektor_cli.tree.fit import Fit, fit_of, turned_size
@@ -31,7 +31,7 @@ def fit_tables(summary: FitSummary) -> list[Table]:
         ("defective", str(summary.defective)),
         ("width", text_range(summary.widths)),
         ("height", text_range(summary.heights)),
-        ("samples without a defect left", few(summary.lost) or "none"),
+        ("samples without a defect left", first_names(summary.lost) or "none"),
         ("defect area kept", _least_kept(summary)),
         ("smallest defect", _smallest(summary)),
     ]
@@ -129,7 +129,7 @@ def conversion_notes(conversion: Conversion) -> Iterator[str]:
     yield from segmented_notes(plan.split, conversion.scan.samples)
     yield from shape_notes(fit_of(plan.options), conversion.scan.samples)
     if plan.lost:
-        lost = few(plan.lost)
+        lost = first_names(plan.lost)
         yield f"lost    the fit cuts off every defect of {lost}: what is left counts as good"
     listed = [name for name in conversion.beside if not name.endswith(".yaml")]
     if listed and any(image.split == "val" for image in plan.images):

@@ -31,14 +31,9 @@ def text_range(ends: Sequence[int]) -> str:
     return "-".join(map(str, sorted(set(ends))))
 
 
-def few(names: Sequence[str]) -> str:
-    """Name a few, and count the others."""
-    return first_names(names)
-
-
 def leaks_line(leaks: Sequence[Leak]) -> str:
     """Say in one line what is on both sides of a split."""
-    pairs = few([f"{leak.train} = {leak.test}" for leak in leaks])
+    pairs = first_names([f"{leak.train} = {leak.test}" for leak in leaks])
     return f"leaks   {len(leaks)} pictures are in train and in test: {pairs}"
 
 
