@@ -68,6 +68,14 @@ def gray_png(width: int, height: int, data: bytes) -> bytes:
     return PNG_START + b"".join(chunks)
 
 
+def our_png(width: int, height: int, color_type: int, data: bytes, tail: bytes = b"") -> bytes:
+    """Build a PNG that looks like ours around any pixel data; `tail` goes before its end."""
+    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
+    software = png_chunk(b"tEXt", b"Software\0kolektor")
+    chunks = [png_chunk(b"IHDR", header), software, png_chunk(b"IDAT", data), tail]
+    return PNG_START + b"".join([*chunks, png_chunk(b"IEND", b"")])
+
+
 def patched(data: bytes, offset: int, layout: str, *values: int) -> bytes:
     changed = bytearray(data)
     struct.pack_into(layout, changed, offset, *values)

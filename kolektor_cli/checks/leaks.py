@@ -10,6 +10,7 @@ from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.findings import Finding, Severity
 from kolektor_cli.imaging.codec import decode_plain
 from kolektor_cli.imaging.pixels import to_gray
+from kolektor_cli.imaging.png import read_png
 from kolektor_cli.imaging.similarity import CloseUp, close_up, confirmed_pairs, similar_pairs
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.splits.split import SplitName
@@ -84,7 +85,7 @@ def _leak(tree: Tree, paths: Sequence[str], pair: tuple[int, int]) -> tuple[str,
 
 
 def _look(tree: Tree, path: str) -> CloseUp:
-    pixels = decode_plain(read_file(tree.path / path), path)
+    pixels = decode_plain(read_png(read_file(tree.path / path), path), path)
     return close_up(without_padding(to_gray(pixels)))
 
 

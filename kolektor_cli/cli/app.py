@@ -7,6 +7,7 @@ help must come at once.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -81,7 +82,11 @@ def main() -> None:
     """Run the command line."""
     # What OpenCV has to say of a file is in our message; it would say it again on its own.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    # Our own threads keep the processors busy; OpenCV's would only wait beside them.
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     _keep_freed_memory()
+    # Few of our objects refer to each other in cycles, so a search for cycles seldom pays.
+    gc.set_threshold(100_000)
     # Whoever ends the process lets it remove what is unfinished first, as Ctrl-C does.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

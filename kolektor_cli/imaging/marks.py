@@ -24,11 +24,14 @@ class Mask:
         The gray values, or the colours as numbers: red, green and blue of 8 or 16 bits each.
     color_bits
         Bits of a channel if the channels differ, else 0.
+    orientation
+        That of EXIF, or 1.
     """
 
     pixels: Pixels
     values: tuple[int, ...]
     color_bits: int = 0
+    orientation: int = 1
 
 
 def decode_mask(data: bytes, name: str) -> Mask:
@@ -53,10 +56,10 @@ def decode_mask(data: bytes, name: str) -> Mask:
         )
     colors = without_equal_channels(stored.colors)
     if colors.ndim == 2:
-        return Mask(_reduced(colors), gray_values(colors))
+        return Mask(_reduced(colors), gray_values(colors), orientation=stored.orientation)
     bits = 8 * colors.itemsize
     pixels: Pixels = _reduced(colors).max(axis=2)
-    return Mask(pixels, _color_values(colors, bits), bits)
+    return Mask(pixels, _color_values(colors, bits), bits, stored.orientation)
 
 
 def _reduced(colors: Samples) -> Pixels:

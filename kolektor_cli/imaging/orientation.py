@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import struct
 
-from kolektor_cli.imaging.png import PNG_START, png_chunks
-from kolektor_cli.imaging.tiff import TIFF_STARTS, read_tiff
-
 _EXIF = b"Exif\0\0"
 
 
-def orientation_of(data: bytes, name: str) -> int:
-    """Return the orientation of a JPEG, PNG or TIFF whose header was read: 1 if it is as stored.
+def in_jpeg(data: bytes) -> int:
+    """Return the orientation of a JPEG: 1 if it is to be shown as it is stored.
 
     5 to 8 swap width and height. A damaged EXIF gives 1, as in viewers.
     """
-    if data.startswith(TIFF_STARTS):
-        return _known(read_tiff(data, name).orientation)
-    if data.startswith(PNG_START):
-        found = [contents for kind, contents in png_chunks(data, name) if kind == b"eXIf"]
-    else:
-        found = [_jpeg_exif(data)] if data.startswith(b"\xff\xd8") else []
-    return _in_exif(found[0].removeprefix(_EXIF)) if found else 1
+    return in_exif(_jpeg_exif(data))
 
 
 def _jpeg_exif(data: bytes) -> bytes:
@@ -42,8 +33,9 @@ def _jpeg_exif(data: bytes) -> bytes:
     return b""
 
 
-def _in_exif(exif: bytes) -> int:
-    """Return the orientation in a TIFF structure, or 1."""
+def in_exif(exif: bytes | memoryview) -> int:
+    """Return the orientation in an EXIF, with or without its start; 1 if there is none."""
+    exif = bytes(exif).removeprefix(_EXIF)
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return 1
@@ -53,11 +45,12 @@ def _in_exif(exif: bytes) -> int:
         for entry in range(place + 2, place + 2 + 12 * count, 12):
             tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
             if tag == 274 and kind == 3:
-                return _known(value)
+                return known(value)
     except struct.error:
         return 1
     return 1
 
 
-def _known(orientation: int) -> int:
+def known(orientation: int) -> int:
+    """Return an orientation if there is such a one, else 1."""
     return orientation if 1 <= orientation <= 8 else 1

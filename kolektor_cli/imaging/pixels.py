@@ -9,6 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from kolektor_cli.errors import ImageError
+
+MAX_PIXELS = 2**26
+"""Largest image to decode, in pixels: a hundred times a KolektorSDD image. It bounds the memory
+that a header can claim."""
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """Height x width for one channel, height x width x 3 for RGB."""
 
@@ -16,6 +22,18 @@ Samples: TypeAlias = npt.NDArray[np.unsignedinteger]
 """Like `Pixels`, but uint8 or uint16."""
 
 SamplesT = TypeVar("SamplesT", Pixels, Samples)
+
+
+def check_size(width: int, height: int, name: str) -> None:
+    """Refuse what a header claims if it is no image, or larger than `MAX_PIXELS`.
+
+    Raises
+    ------
+    ImageError
+        See above.
+    """
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(f"{name}: claims {width}x{height} pixels; that is too large")
 
 
 def to_gray(pixels: Pixels) -> Pixels:
@@ -47,6 +65,7 @@ def without_equal_channels(pixels: SamplesT) -> SamplesT:
     if pixels.ndim == 2:
         return pixels
     first = cv2.extractChannel(pixels, 0)
-    if any(not np.array_equal(first, cv2.extractChannel(pixels, other)) for other in (1, 2)):
+    # OpenCV compares faster than `numpy.array_equal`.
+    if cv2.norm(cv2.cvtColor(first, cv2.COLOR_GRAY2RGB), pixels, cv2.NORM_INF):
         return pixels
     return first.astype(pixels.dtype, copy=False)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kolektor_cli.errors import ImageError
-from kolektor_cli.imaging.pixels import Pixels, Samples
+from kolektor_cli.imaging.orientation import known
+from kolektor_cli.imaging.pixels import Pixels, Samples, check_size
 from kolektor_cli.imaging.stored import Stored, from_palette
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
-class Tiff:
+class _Header:
     """Header of a TIFF; `bits` are those of a decoded sample, 8 or 16."""
 
     width: int
@@ -51,28 +52,18 @@ class Tiff:
     orientation: int
 
 
-def read_tiff(data: bytes, name: str) -> Tiff:
-    """Return the header of a TIFF, after a check that its strips are there; decodes no pixels.
-
-    Raises
-    ------
-    ImageError
-        The file is damaged or truncated, has several pages, or is of a kind that is not read.
-    """
-    with _opened(data, name) as image:
-        return _header(image)
-
-
 def decode_tiff(data: bytes, name: str) -> Stored:
-    """Return the samples of a TIFF whose size was checked, uint8 or uint16.
+    """Return the samples of a TIFF, uint8 or uint16.
 
     Raises
     ------
     ImageError
-        See `read_tiff`; or the pixels are damaged or not all there.
+        The file is damaged, truncated or too large, has several pages, or is of a kind that is not
+        read.
     """
     with _opened(data, name) as image:
         header, color_map = _header(image), image.tag_v2.get(_COLOR_MAP, ())
+        check_size(header.width, header.height, name)
         _check_deflate(image, data)
         decoded = np.atleast_3d(np.asarray(image))
     if decoded.dtype == bool:
@@ -81,9 +72,10 @@ def decode_tiff(data: bytes, name: str) -> Stored:
     alpha = np.ascontiguousarray(samples[..., -1]) if header.alpha else None
     colors = np.ascontiguousarray(samples[..., :3] if samples.shape[2] > 2 else samples[..., 0])
     if not image.mode.startswith("P"):
-        return Stored(colors, alpha)
+        return Stored(colors, alpha, orientation=known(header.orientation))
     palette = np.array(color_map, np.uint16).reshape(3, -1).T
-    return replace(from_palette(colors.astype(np.uint8), _of_8_bits(palette), name), alpha=alpha)
+    stored = from_palette(colors.astype(np.uint8), _of_8_bits(palette), name)
+    return replace(stored, alpha=alpha, orientation=known(header.orientation))
 
 
 @contextmanager
@@ -108,8 +100,8 @@ def _opened(data: bytes, name: str) -> Iterator[TiffImageFile]:
         ) from error
 
 
-def _header(image: TiffImageFile) -> Tiff:
-    return Tiff(
+def _header(image: TiffImageFile) -> _Header:
+    return _Header(
         width=image.tag_v2[_WIDTH],
         height=image.tag_v2[_HEIGHT],
         bits=16 if image.mode.startswith("I") else 8,

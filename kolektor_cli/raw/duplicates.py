@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from kolektor_cli.findings import Finding
-from kolektor_cli.imaging.codec import decode_samples
+from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import spread_to_8_bits
 from kolektor_cli.imaging.pixels import pixels_sha256, to_gray
 from kolektor_cli.imaging.similarity import CloseUp, Pairs, Run, close_up, confirmed_pairs
@@ -54,7 +54,7 @@ def _kinds_on_closer_look(
 
     def look(index: int) -> CloseUp:
         name = seen[index].image
-        samples = decode_samples(source.read(name), name)
+        samples = decode_stored(source.read(name), name).colors
         hashes[index] = pixels_sha256(samples)
         return close_up(to_gray(spread_to_8_bits(samples)))
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kolektor_cli.findings import Finding
-from kolektor_cli.imaging.codec import Header, decode_stored
 from kolektor_cli.imaging.depth import Depth
-from kolektor_cli.imaging.orientation import orientation_of
 from kolektor_cli.imaging.pixels import Pixels, Samples
+from kolektor_cli.imaging.stored import Stored
 
 LEAST_VALUES = 32
 """The fewest gray values that an image of 16 bits must keep when it is reduced to 8 bits."""
@@ -24,17 +23,12 @@ _REPEATED = ("bit-depth", "orientation", "transparency")
 _CAMERA_BITS = (8, 10, 12, 14, 16)
 
 
-def image_findings(
-    data: bytes, name: str, header: Header, samples: Samples, pixels: Pixels, depth: Depth
-) -> Iterator[Finding]:
-    """Yield what is dropped or reduced of an image.
-
-    `samples` are the decoded ones, `pixels` the same reduced to 8 bits by `depth`.
-    """
-    if samples.dtype == np.uint16:
-        yield _depth_finding(name, samples, pixels, depth)
-    yield from orientation_findings(name, orientation_of(data, name))
-    if header.alpha and decode_stored(data, name).translucent:
+def image_findings(name: str, stored: Stored, pixels: Pixels, depth: Depth) -> Iterator[Finding]:
+    """Yield what is dropped or reduced of an image; `pixels` are its colours reduced by `depth`."""
+    if stored.colors.dtype == np.uint16:
+        yield _depth_finding(name, stored.colors, pixels, depth)
+    yield from orientation_findings(name, stored.orientation)
+    if stored.translucent:
         message = "has transparent pixels; their colors are used as if they were opaque"
         yield Finding("warning", "transparency", name, message)
 

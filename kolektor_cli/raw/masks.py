@@ -13,7 +13,6 @@ import numpy as np
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.imaging.orientation import orientation_of
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
 
@@ -110,7 +109,7 @@ def _look(data: bytes, name: str) -> MaskFacts:
         values=mask.values,
         boxes=defect_pixels > 0 and _is_boxes(pixels),
         color_bits=mask.color_bits,
-        orientation=orientation_of(data, name),
+        orientation=mask.orientation,
     )
 
 

@@ -10,9 +10,8 @@ from typing import Generic, TypeAlias, TypeVar
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging import similarity
-from kolektor_cli.imaging.codec import decode_samples, read_header
+from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import Depth, spread_to_8_bits, to_8_bits
-from kolektor_cli.imaging.orientation import orientation_of
 from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
@@ -116,18 +115,18 @@ def _make_sample(name: str, files: Candidate, image: _ImageFacts, mask: MaskFact
 
 def _read_image(source: Source, name: str, depth: Depth) -> _ImageFacts:
     data = source.read(name)
-    header = read_header(data, name)
-    samples = decode_samples(data, name)
-    pixels = to_8_bits(samples, depth)
+    stored = decode_stored(data, name)
+    pixels = to_8_bits(stored.colors, depth)
+    height, width = pixels.shape[:2]
     return _ImageFacts(
         pixels=pixels,
         sha256=hashlib.sha256(data).hexdigest(),
-        width=header.width,
-        height=header.height,
+        width=width,
+        height=height,
         # The same whatever the depth, so that the same duplicates are found.
-        thumbnail=similarity.thumbnail(to_gray(spread_to_8_bits(samples))),
-        orientation=orientation_of(data, name),
-        findings=tuple(image_findings(data, name, header, samples, pixels, depth)),
+        thumbnail=similarity.thumbnail(to_gray(spread_to_8_bits(stored.colors))),
+        orientation=stored.orientation,
+        findings=tuple(image_findings(name, stored, pixels, depth)),
     )
 
 

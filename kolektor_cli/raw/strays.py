@@ -81,17 +81,17 @@ def authors_splits(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
 
 def _dropped_folder(name: str) -> str | None:
     """Return the folder under which a file of an operating system is reported, else None."""
-    path = PurePosixPath(name)
-    for depth, part in enumerate(path.parts[:-1], 1):
+    *folders, base = name.split("/")
+    for depth, part in enumerate(folders, 1):
         if part.casefold() in _DROPPED_FOLDERS:
-            return "/".join(path.parts[:depth])
+            return "/".join(folders[:depth])
     if (
-        path.name.casefold() in _DROPPINGS
-        or path.name.startswith("._")
+        base.casefold() in _DROPPINGS
+        or base.startswith("._")
         # Windows' mark of a downloaded file, as other systems show it.
-        or path.name.endswith(":Zone.Identifier")
+        or base.endswith(":Zone.Identifier")
     ):
-        return name.rpartition("/")[0]
+        return "/".join(folders)
     return None
 
 
@@ -142,6 +142,7 @@ def last_part(path: str) -> str:
 
 def stem_and_suffix(name: str) -> tuple[str, str]:
     """Return stem and suffix, in lower case, of an image's name; for others the name and ``""``."""
-    path = PurePosixPath(name)
-    suffix = path.suffix.casefold()
-    return (path.stem, suffix) if suffix in _IMAGE_SUFFIXES else (path.name, "")
+    base = last_part(name)
+    stem, dot, ending = base.rpartition(".")
+    suffix = dot + ending.casefold()
+    return (stem, suffix) if stem and suffix in _IMAGE_SUFFIXES else (base, "")

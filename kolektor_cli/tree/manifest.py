@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -135,9 +135,14 @@ def _texts_of(manifest: Manifest) -> Iterator[str]:
 
 
 def _file_to_json(entry: FileEntry) -> dict[str, Any]:
-    facts = asdict(entry)
-    geometry: dict[str, Any] = facts.pop("geometry")
+    facts = _values(entry)
+    geometry = _values(facts.pop("geometry"))
     return {**facts, **geometry}
+
+
+def _values(record: FileEntry | Geometry) -> dict[str, Any]:
+    """Return the fields of a record by name; unlike ``asdict``, it copies no value."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def from_bytes(data: bytes) -> Manifest:

@@ -166,18 +166,18 @@ def _read_png(category: Path, path: str) -> PngFacts:
     data = read_file(category / path)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        header = read_png(data, path)
-        pixels = decode_plain(data, path)
+        png = read_png(data, path)
+        pixels = decode_plain(png, path)
     except ImageError as error:
         return PngFacts(sha256, problem=_without_name(error, path))
     return PngFacts(
         sha256=sha256,
-        format=f"{header.bit_depth}-bit {_CHANNELS.get(header.color_type, 'unknown')}",
-        size=(header.width, header.height),
+        format=f"{png.bit_depth}-bit {_CHANNELS.get(png.color_type, 'unknown')}",
+        size=(png.width, png.height),
         pixels_sha256=pixels_sha256(pixels),
         values=gray_values(pixels) if is_mask(path) else (),
         thumbnail=None if is_mask(path) else thumbnail(without_padding(to_gray(pixels))),
-        by_kolektor=header.by_kolektor,
+        by_kolektor=png.by_kolektor,
     )
 
 

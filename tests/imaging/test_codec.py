@@ -15,23 +15,19 @@ from PIL import Image
 from kolektor_cli.errors import ImageError
 from kolektor_cli.imaging import codec as images
 from kolektor_cli.imaging.codec import (
-    MAX_PIXELS,
-    Header,
     decode_image,
     decode_plain,
     encode_jpeg,
-    read_header,
 )
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.imaging.pixels import Pixels, to_gray, without_equal_channels
-from kolektor_cli.imaging.png import encode_png
+from kolektor_cli.imaging.pixels import MAX_PIXELS, Pixels, to_gray, without_equal_channels
+from kolektor_cli.imaging.png import encode_png, read_png
 from kolektor_cli.raw.drawing import palette_bmp
 from tests.conftest import draw_image
 from tests.pictures import (
     COLOR_JPEG,
     GRAY_JPEG,
     NAME,
-    PNG_START,
     SHAPES,
     SMALL_BMP,
     SMALL_PNG,
@@ -40,6 +36,7 @@ from tests.pictures import (
     complaint,
     gray_png,
     noise,
+    our_png,
     patched,
     png_chunk,
     saved_by_pillow,
@@ -51,11 +48,15 @@ from tests.pictures import (
 END_MARKER = b"\xff\xd9"
 
 
+def decode_tree_png(data: bytes, name: str) -> Pixels:
+    return decode_plain(read_png(data, name), name)
+
+
 def decode_marks(data: bytes, name: str) -> Pixels:
     return decode_mask(data, name).pixels
 
 
-every_reader = pytest.mark.parametrize("reader", [read_header, decode_image, decode_marks])
+every_reader = pytest.mark.parametrize("reader", [decode_image, decode_marks])
 every_decoder = pytest.mark.parametrize("decoder", [decode_image, decode_marks])
 PROGRESSIVE_JPEG = saved_by_pillow(color_picture(), "JPEG", progressive=True)
 
@@ -76,16 +77,15 @@ def test_jpeg_has_one_channel_and_the_pixels_to_within_rounding(shape: tuple[int
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 @pytest.mark.parametrize("pixels", [noise(7, 13), noise(13, 7, 3)], ids=["gray", "rgb"])
-def test_header_tells_format_and_size(kind: str, pixels: Pixels) -> None:
-    header = read_header(saved_by_pillow(pixels, kind), NAME)
-    height, width = pixels.shape[:2]
-    assert (header.format, header.width, header.height) == (kind, width, height)
+def test_decoded_image_has_the_stored_size_and_channels(kind: str, pixels: Pixels) -> None:
+    assert decode_image(saved_by_pillow(pixels, kind), NAME).shape == pixels.shape
 
 
 def test_header_of_the_largest_image_is_read_and_that_of_a_larger_one_refused() -> None:
     assert MAX_PIXELS == 8192 * 8192
-    assert read_header(gray_png(8192, 8192, b""), NAME) == Header("PNG", 8192, 8192)
-    assert "8193x8192" in complaint(read_header, gray_png(8193, 8192, b""))
+    png = read_png(gray_png(8192, 8192, b""), NAME)
+    assert (png.width, png.height) == (8192, 8192)
+    assert "8193x8192" in complaint(read_png, gray_png(8193, 8192, b""))
 
 
 @every_reader
@@ -212,7 +212,6 @@ def test_color_bmp_decodes_to_rgb() -> None:
 
 def test_bmp_of_negative_height_has_its_top_row_first() -> None:
     upside_down = patched(SMALL_BMP, 22, "<i", -3)
-    assert read_header(upside_down, NAME) == Header("BMP", 5, 3)
     expected = decode_marks(SMALL_BMP, NAME)[::-1]
     np.testing.assert_array_equal(decode_marks(upside_down, NAME), expected, strict=True)
 
@@ -312,14 +311,6 @@ def test_pixels_too_wide_for_a_jpeg_are_refused(capfd: pytest.CaptureFixture[str
     capfd.readouterr()  # so has OpenCV, unless the command line silences it
 
 
-def our_png(width: int, height: int, color_type: int, data: bytes, tail: bytes = b"") -> bytes:
-    """Build a PNG that looks like ours around any pixel data; `tail` goes before its end."""
-    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
-    software = png_chunk(b"tEXt", b"Software\0kolektor")
-    chunks = [png_chunk(b"IHDR", header), software, png_chunk(b"IDAT", data), tail]
-    return PNG_START + b"".join([*chunks, png_chunk(b"IEND", b"")])
-
-
 def filtered_rows(pixels: Pixels, kind: int = 2) -> bytes:
     """Filter pixels by Up, and mark the rows with a `kind` of filter."""
     rows = pixels.reshape(len(pixels), -1)
@@ -336,8 +327,8 @@ def test_our_png_decodes_to_what_opencv_sees(
     data = encode_png(noise(*shape, *depth), rgb=rgb)
     expected = without_equal_channels(seen_by_opencv(data))
     # Not by the way that all others take: it must not be asked.
-    monkeypatch.setattr(images, "decode_image", None)
-    decoded = decode_plain(data, NAME)
+    monkeypatch.setattr(images, "_decode_png", None)
+    decoded = decode_tree_png(data, NAME)
     assert decoded.shape == expected.shape
     assert np.array_equal(decoded, expected)
 
@@ -353,14 +344,14 @@ def test_our_png_decodes_whatever_its_filters(filters: Sequence[int], channels: 
         rows = np.column_stack((np.array(kinds, np.uint8), differences)).tobytes()
         data = our_png(9, 20, 2 if channels == 3 else 0, zlib.compress(rows))
         expected = without_equal_channels(seen_by_opencv(data))
-        np.testing.assert_array_equal(decode_plain(data, NAME), expected, strict=True)
+        np.testing.assert_array_equal(decode_tree_png(data, NAME), expected, strict=True)
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])
 def test_our_png_with_one_other_value_in_one_channel_keeps_its_channels(channel: int) -> None:
     pixels = to_rgb(noise(40, 30))
     pixels[39, 29, channel] ^= 1
-    assert np.array_equal(decode_plain(encode_png(pixels, rgb=True), NAME), pixels)
+    assert np.array_equal(decode_tree_png(encode_png(pixels, rgb=True), NAME), pixels)
 
 
 PLANE = noise(4, 5)
@@ -392,7 +383,7 @@ DEFLATED = zlib.compress(filtered_rows(PLANE))
 def test_damaged_png_of_ours_is_refused_as_any(
     data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert complaint(decode_plain, data) == complaint(decode_image, data)
+    assert complaint(decode_tree_png, data) == complaint(decode_image, data)
     capfd.readouterr()  # libpng has its say on file descriptor 2
 
 
@@ -406,18 +397,16 @@ def test_damaged_png_of_ours_is_refused_as_any(
         saved_by_pillow(color_picture(), "PNG"),
         saved_by_pillow(to_rgb(draw_image(3)), "PNG"),
         saved_by_pillow(draw_image(3), "PNG"),
-        SMALL_BMP,
-        COLOR_JPEG,
     ],
-    ids=["another filter", "another chunk", "two parts", "no software", *"1234", "color"],
+    ids=["another filter", "another chunk", "two parts", "no software", "color", "three", "one"],
 )
 def test_what_is_not_made_like_ours_decodes_all_the_same(data: bytes) -> None:
     expected = without_equal_channels(decode_image(data, NAME))
-    assert np.array_equal(decode_plain(data, NAME), expected)
+    assert np.array_equal(decode_tree_png(data, NAME), expected)
 
 
 def test_our_png_with_any_one_bit_flipped_is_refused() -> None:
     for position in range(8 * len(SMALL_PNG)):
         flipped = bytearray(SMALL_PNG)
         flipped[position // 8] ^= 1 << position % 8
-        complaint(decode_plain, bytes(flipped))
+        complaint(decode_tree_png, bytes(flipped))

@@ -7,7 +7,7 @@ import struct
 import pytest
 from PIL import Image
 
-from kolektor_cli.imaging.orientation import orientation_of
+from kolektor_cli.imaging.codec import decode_stored
 from tests.pictures import (
     COLOR_JPEG,
     GRAY_JPEG,
@@ -29,7 +29,7 @@ def oriented(kind: str, orientation: int) -> bytes:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_orientation_is_read(kind: str, orientation: int) -> None:
-    assert orientation_of(oriented(kind, orientation), NAME) == orientation
+    assert decode_stored(oriented(kind, orientation), NAME).orientation == orientation
 
 
 def exif_jpeg(order: str, mark: bytes, value: int, *, before: bytes = b"") -> bytes:
@@ -41,20 +41,20 @@ def exif_jpeg(order: str, mark: bytes, value: int, *, before: bytes = b"") -> by
 
 def test_orientation_in_both_byte_orders_and_behind_other_segments_is_read() -> None:
     comment = b"\xff\xfe\0\x06note"
-    assert orientation_of(exif_jpeg("<", b"II", 6), NAME) == 6
-    assert orientation_of(exif_jpeg(">", b"MM", 8, before=comment), NAME) == 8
+    assert decode_stored(exif_jpeg("<", b"II", 6), NAME).orientation == 6
+    assert decode_stored(exif_jpeg(">", b"MM", 8, before=comment), NAME).orientation == 8
     xmp = b"\xff\xe1\0\x07http:"
-    assert orientation_of(exif_jpeg(">", b"MM", 3, before=xmp + b"\xff"), NAME) == 3
+    assert decode_stored(exif_jpeg(">", b"MM", 3, before=xmp + b"\xff"), NAME).orientation == 3
 
 
 @pytest.mark.parametrize("data", [GRAY_JPEG, COLOR_JPEG, SMALL_PNG, SMALL_BMP])
 def test_file_without_exif_is_as_stored(data: bytes) -> None:
-    assert orientation_of(data, NAME) == 1
+    assert decode_stored(data, NAME).orientation == 1
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
 def test_orientation_that_does_not_exist_is_none(value: int) -> None:
-    assert orientation_of(exif_jpeg("<", b"II", value), NAME) == 1
+    assert decode_stored(exif_jpeg("<", b"II", value), NAME).orientation == 1
 
 
 def test_damaged_exif_says_nothing() -> None:
@@ -64,4 +64,4 @@ def test_damaged_exif_says_nothing() -> None:
         for value in (0, 255):
             changed = bytearray(data)
             changed[position] = value
-            assert 1 <= orientation_of(bytes(changed), NAME) <= 8
+            assert 1 <= decode_stored(bytes(changed), NAME).orientation <= 8

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 from PIL import Image
 
-from kolektor_cli.imaging.codec import decode_image, read_header
+from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.imaging.pixels import to_gray
-from kolektor_cli.imaging.png import PngHeader, encode_png, png_chunks, read_png, unpack
+from kolektor_cli.imaging.pixels import to_gray, without_equal_channels
+from kolektor_cli.imaging.png import decode_own, encode_png, read_png
 from tests.conftest import draw_image
 from tests.pictures import (
     GRAY_JPEG,
@@ -29,6 +29,7 @@ from tests.pictures import (
     color_picture,
     complaint,
     noise,
+    our_png,
     patched,
     png_chunk,
     saved_by_pillow,
@@ -91,7 +92,9 @@ def test_png_says_what_it_is_and_which_software_wrote_it(rgb: bool, mode: str) -
     data = encode_png(noise(4, 5), rgb=rgb)
     with Image.open(io.BytesIO(data)) as image:
         assert (image.mode, image.size, image.info) == (mode, (5, 4), {"Software": "kolektor"})
-    assert read_png(data, NAME) == PngHeader(5, 4, 8, 2 if rgb else 0, by_kolektor=True)
+    png = read_png(data, NAME)
+    assert (png.width, png.height, png.bit_depth, png.color_type) == (5, 4, 8, 2 if rgb else 0)
+    assert png.by_kolektor
 
 
 @pytest.mark.parametrize(
@@ -100,9 +103,9 @@ def test_png_says_what_it_is_and_which_software_wrote_it(rgb: bool, mode: str) -
 )
 def test_png_header_tells_depth_and_color_type(mode: str, bit_depth: int, color_type: int) -> None:
     data = saved_by_pillow(Image.fromarray(noise(20, 30)).convert(mode), "PNG")
-    alpha = color_type in (4, 6)
-    expected = PngHeader(30, 20, bit_depth, color_type, by_kolektor=False, alpha=alpha)
-    assert read_png(data, NAME) == expected
+    png = read_png(data, NAME)
+    assert (png.width, png.height, png.bit_depth, png.color_type) == (30, 20, bit_depth, color_type)
+    assert not png.by_kolektor
 
 
 def test_png_cut_short_is_told_from_a_damaged_one() -> None:
@@ -110,21 +113,21 @@ def test_png_cut_short_is_told_from_a_damaged_one() -> None:
         assert "truncated" in complaint(read_png, SMALL_PNG[:length])
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
+@pytest.mark.parametrize("reader", [read_png, decode_image, decode_mask])
 def test_png_with_any_one_bit_flipped_is_refused(reader: Reader) -> None:
     for position in range(len(SMALL_PNG)):
         for bit in range(8):
             complaint(reader, patched(SMALL_PNG, position, "B", SMALL_PNG[position] ^ 1 << bit))
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
+@pytest.mark.parametrize("reader", [read_png, decode_image, decode_mask])
 def test_png_with_any_one_byte_missing_or_doubled_is_refused(reader: Reader) -> None:
     for position in range(len(SMALL_PNG)):
         complaint(reader, SMALL_PNG[:position] + SMALL_PNG[position + 1 :])
         complaint(reader, SMALL_PNG[: position + 1] + SMALL_PNG[position:])
 
 
-@pytest.mark.parametrize("reader", [read_png, read_header, decode_image, decode_mask])
+@pytest.mark.parametrize("reader", [read_png, decode_image, decode_mask])
 @pytest.mark.parametrize("tail", [b"\0", b"\n", SMALL_PNG], ids=["zero", "newline", "PNG"])
 def test_png_with_bytes_behind_its_end_is_refused(reader: Reader, tail: bytes) -> None:
     assert f"{len(tail)} bytes" in complaint(reader, SMALL_PNG + tail)
@@ -152,9 +155,9 @@ def test_what_is_no_png_is_refused_as_one(data: bytes) -> None:
 
 
 def test_pixel_data_that_inflate_to_more_than_the_image_has_are_not_inflated_on() -> None:
-    bomb = zlib.compress(bytes(2**27), 9)
+    png = read_png(our_png(5, 4, 0, zlib.compress(bytes(2**27), 9)), NAME)
     tracemalloc.start()
-    assert unpack(bomb, 5, 4, 1) is None
+    assert decode_own(png) is None
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**20
@@ -162,23 +165,35 @@ def test_pixel_data_that_inflate_to_more_than_the_image_has_are_not_inflated_on(
 
 @given(st.binary(min_size=1, max_size=3000), st.integers(1, 50))
 def test_pixel_data_are_one_whole_stream_of_the_right_length_or_none(
-    data: bytes, times: int
+    row: bytes, times: int
 ) -> None:
-    data *= times
-    packed, width = zlib.compress(data), len(data) - 1
-    rows = unpack(packed, width, 1, 1)
-    assert rows is not None
-    assert rows.tobytes() == data
-    assert unpack(packed, width + 1, 1, 1) is None
-    assert unpack(packed + b"\0", width, 1, 1) is None
-    assert unpack(packed[:-1], width, 1, 1) is None
-    if width:
-        assert unpack(packed, width - 1, 1, 1) is None
+    row *= times
+    packed, width = zlib.compress(b"\2" + row), len(row)
+
+    def decoded(width: int, data: bytes) -> bytes | None:
+        pixels = decode_own(read_png(our_png(width, 1, 0, data), NAME))
+        return None if pixels is None else pixels.tobytes()
+
+    assert decoded(width, packed) == row
+    assert decoded(width + 1, packed) is None
+    assert decoded(width, packed + b"\0") is None
+    assert decoded(width, packed[:-1]) is None
+    if width > 1:
+        assert decoded(width - 1, packed) is None
 
 
 def test_pixel_data_without_the_header_of_zlib_are_none() -> None:
     packer = zlib.compressobj(wbits=-15)
-    assert unpack(packer.compress(bytes(range(256))) + packer.flush(), 255, 1, 1) is None
+    data = packer.compress(b"\2" + bytes(range(255))) + packer.flush()
+    assert decode_own(read_png(our_png(255, 1, 0, data), NAME)) is None
+
+
+@given(st.integers(1, 130), st.integers(1, 9), st.sampled_from([(), (3,)]))
+def test_pixels_of_any_height_come_back(height: int, width: int, depth: tuple[int, ...]) -> None:
+    pixels = noise(height, width, *depth)
+    found = decode_own(read_png(encode_png(pixels, rgb=pixels.ndim == 3), NAME))
+    assert found is not None
+    np.testing.assert_array_equal(found, without_equal_channels(pixels), strict=True)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +203,8 @@ def test_small_images_are_deflated_by_zlib_and_large_ones_by_isal(
     height: int, width: int, small: bool
 ) -> None:
     data = encode_png(draw_image(1, width, height).astype(np.uint8), rgb=False)
-    [packed] = [contents for kind, contents in png_chunks(data, NAME) if kind == b"IDAT"]
+    packed = read_png(data, NAME).contents(b"IDAT")
+    assert packed is not None
     rows = zlib.decompress(packed)
     # The least that ISA-L gets are 64 KiB.
     assert len(rows) == 2**16 - small
