@@ -32,8 +32,10 @@ import kolektor_cli
 
 RUNS = 5
 ITEMS = 50
+# A process counts the memory of this one from which it was started: nothing large is imported here.
 KOLEKTOR = [sys.executable, "-m", "kolektor_cli"]
 REFERENCE = [sys.executable, str(Path(__file__).with_name("reference.py"))]
+DRAW_MAPS = [sys.executable, str(Path(__file__).with_name("draw_maps.py"))]
 # It keeps freed memory, as the tool does (`kolektor_cli.cli.app`).
 KEEPING = ["env", f"MALLOC_TRIM_THRESHOLD_={2**28}", f"MALLOC_MMAP_THRESHOLD_={2**23}"]
 BARE = [*KEEPING, sys.executable, str(Path(__file__).with_name("bare.py"))]
@@ -133,6 +135,8 @@ def measure(work: Path, folder: Path, archive: Path) -> tuple[Runs, list[Goal]]:
     trees = {color: str(work / color) for color in ("rgb", "gray")}
     for color, tree in trees.items():
         run([*KOLEKTOR, "convert", source, tree, "--color", color])
+    maps = work / "maps"
+    run([*DRAW_MAPS, trees["rgb"], str(maps)])
     conversions: Commands = {
         "reference": lambda out: [*REFERENCE, source, str(out)],
         "convert": lambda out: [*KOLEKTOR, "convert", source, str(out)],
@@ -147,6 +151,7 @@ def measure(work: Path, folder: Path, archive: Path) -> tuple[Runs, list[Goal]]:
             "inspect": lambda _: [*KOLEKTOR, "inspect", source],
             "verify": lambda _: [*KOLEKTOR, "verify", trees["rgb"]],
             "verify, gray": lambda _: [*KOLEKTOR, "verify", trees["gray"]],
+            "score": lambda _: [*KOLEKTOR, "score", trees["rgb"], str(maps)],
             "--help": lambda _: [*KOLEKTOR, "--help"],
             "--version": lambda _: [*KOLEKTOR, "--version"],
         },
@@ -166,6 +171,8 @@ def measure(work: Path, folder: Path, archive: Path) -> tuple[Runs, list[Goal]]:
         Goal("bytes, gray", size["convert --color gray"] / size["reference"], 0.40),
         Goal("--help", seconds(runs["--help"]), 0.25, " s"),
         Goal("--version", seconds(runs["--version"]), 0.12, " s"),
+        Goal("score, of processors", median(run.cpu for run in runs["score"]), 3.5, " s"),
+        Goal("score: memory", memory(runs["score"]), 450, " MB"),
         Goal("convert: memory", memory(rgb), 250, " MB"),
         Goal("verify: memory", memory(runs["verify"]), 250, " MB"),
     ]

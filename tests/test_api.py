@@ -12,7 +12,10 @@ import pytest
 
 import kolektor_cli
 
-VERBS = ("convert", "inspect", "load_tree", "plan_conversion", "split", "synthesize", "verify")
+VERBS = (
+    *("convert", "inspect", "load_tree", "plan_conversion", "score", "split", "synthesize"),
+    "verify",
+)
 NAMES = [name for name in dir(kolektor_cli) if not name.startswith("_")]
 
 

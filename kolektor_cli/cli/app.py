@@ -19,8 +19,10 @@ import typer.core
 
 from kolektor_cli.cli.command import Command
 from kolektor_cli.cli.convert import convert
+from kolektor_cli.cli.docs import docs
 from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.sample import sample
+from kolektor_cli.cli.score import score
 from kolektor_cli.cli.split import split
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.cli.verify import verify
@@ -70,7 +72,7 @@ app = typer.Typer(
 )
 
 
-for _command in (inspect, split, convert, verify, sample):
+for _command in (inspect, split, convert, verify, score, sample, docs):
     app.command(cls=Command)(_command)
 
 
@@ -91,6 +93,10 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _exit_by_signal)
+    # Whoever closed a stream wants none of it.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     # Names from the file system may hold what the output's encoding cannot say.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

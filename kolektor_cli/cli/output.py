@@ -78,6 +78,15 @@ class Console:
         except BrokenPipeError:
             discard(sys.stdout)
 
+    def document(self, markdown: str) -> None:
+        """Print a text in Markdown: laid out on a terminal, else as it is."""
+        if not self._out.is_terminal:
+            self.text(markdown)
+            return
+        from rich.markdown import Markdown
+
+        self._out.print(Markdown(markdown))
+
     def tables(self, tables: Iterable[Table]) -> None:
         """Print tables; cells are folded where the terminal is too narrow, never cut."""
         for table in tables:
@@ -93,10 +102,13 @@ class Console:
         """Print one line."""
         self._out.print(one_line(text), soft_wrap=True)
 
-    def findings(self, findings: Iterable[Finding], check: str = "") -> None:
+    def findings(
+        self, findings: Iterable[Finding], check: str = "", *, to_error: bool = False
+    ) -> None:
         """Print a line a finding, or one for many of the same cause."""
+        console = self._err if to_error else self._out
         for line in finding_lines(findings):
-            self._out.print(_styled(line, check), soft_wrap=True)
+            console.print(_styled(line, check), soft_wrap=True)
 
     def notes(self, findings: Iterable[Finding]) -> None:
         """Tell warnings and errors on standard error, the first few in full."""

@@ -154,7 +154,7 @@ def from_bytes(data: bytes) -> Manifest:
         The bytes are no manifest, are of a format newer than `FORMAT`, or were changed.
     """
     try:
-        content = json.loads(data)
+        content = json.loads(data, object_hook=_made_small)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{MANIFEST_NAME}: is not JSON: {error}") from error
     if not isinstance(content, dict) or type(content.get("format")) is not int:
@@ -197,18 +197,27 @@ def _from_json(content: dict[str, Any]) -> Manifest:
     manifest = msgspec.convert(facts, Manifest)
     if not isinstance(content["files"], list):
         raise TypeError("'files', which is not a list")
-    files = (_file_from_json(entry, content["format"]) for entry in _taken_out(content["files"]))
+    files = (_file_from_json(entry, content["format"]) for entry in content["files"])
     return replace(manifest, files=tuple(files))
 
 
-def _taken_out(values: list[Any]) -> Iterator[Any]:
-    """Yield values in order and drop each from the list, which frees its memory."""
-    values.reverse()
-    while values:
-        yield values.pop()
+def _made_small(value: dict[str, Any]) -> object:
+    """Make an entry of a JSON object as soon as it is read, if it is one of this format.
+
+    All objects of a large manifest together would take several times the memory of the entries,
+    and leave it in pieces. What is no right entry stays, to be reported.
+    """
+    if "placement" not in value:
+        return value
+    try:
+        return _file_from_json(value, FORMAT)
+    except (KeyError, msgspec.ValidationError):
+        return value
 
 
 def _file_from_json(entry: object, format_: int) -> FileEntry:
+    if isinstance(entry, FileEntry):
+        return entry
     facts = msgspec.convert(entry, dict[str, Any])
     if format_ == 1:
         facts["placement"] = [0, 0, *facts["size"]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kolektor_cli import synthesize
+from kolektor_cli import convert, synthesize
 
 DOCS = Path(str(resources.files("kolektor_cli"))) / "docs"
 BLOCK = re.compile(r"^```python ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -24,6 +24,8 @@ def test_python_of_a_document_runs(
         pytest.skip("the document holds no Python")
     monkeypatch.chdir(tmp_path)
     synthesize("KolektorSDD", items=4)
+    if name == "scores.md":
+        convert("KolektorSDD", "data")
     names: dict[str, object] = {}
     for library, code in blocks:
         # pandas and PyTorch are shown, and are no dependencies.

@@ -161,7 +161,9 @@ def test_python_examples_run(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize("command", ["inspect", "split", "convert", "verify", "sample"])
+@pytest.mark.parametrize(
+    "command", ["inspect", "split", "convert", "verify", "score", "sample", "docs"]
+)
 def test_help_text_is_the_real_one(command: str) -> None:
     real = run(command, "--help", COLUMNS="80").stdout
     shown = re.search(

@@ -1,0 +1,163 @@
+"""``kolektor score``: the figures of models from their anomaly maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kolektor_cli.cli.options import JobsOption, JsonOption, QuietOption, SeedOption
+from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.errors import OutputError
+
+if TYPE_CHECKING:
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.scoring.results import Scores
+
+DRAWS = 1000
+"""Draws for the intervals, enough for three decimals of most figures."""
+
+
+def score(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of just one.")
+    ],
+    maps: Annotated[
+        list[Path],
+        typer.Argument(metavar="MAPS...", help="Folders with a map for each test image, or .npz."),
+    ],
+    ci: Annotated[
+        bool, typer.Option("--ci", help="Draw physical items for 95 % intervals.")
+    ] = False,
+    by: Annotated[
+        Literal["size", "item"] | None,
+        typer.Option(help="Split AUPRO by the size of defects, or by physical item."),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T|val",
+            help="Score the segmentation from this score on; val: mean + 3 standard deviations of "
+            "the validation images.",
+        ),
+    ] = None,
+    image_score: Annotated[
+        str | None,
+        typer.Option(metavar="max|top:N", help="Image score: maximum, or mean of the N highest."),
+    ] = None,
+    image_scores: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take image scores from a CSV file: path,score."),
+    ] = None,
+    consumer: Annotated[
+        ConsumerName | None,
+        typer.Option("--for", help="Code that made the maps: they show its center crop."),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
+        ),
+    ] = None,
+    exact_size: Annotated[
+        bool, typer.Option("--exact-size", help="Refuse maps that are not of their image's size.")
+    ] = False,
+    bind: Annotated[
+        bool, typer.Option("--bind", help="Write a kolektor.json beside the maps: their tree.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write ROC, PRO and PR curves as CSV to this folder."),
+    ] = None,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row a model.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a table in Markdown.")
+    ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print a table in LaTeX, for booktabs.")
+    ] = False,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Score anomaly maps exactly: AUROC, AP, F1-max, AUPRO, AUPIMO.
+
+    A map is a .tif, .npy, .npz or .png named like its image, for example
+    MAPS/test/defect/000.tiff. One .npz may hold all: maps, paths and scores.
+    Exit code 1 if a map is missing or wrong, 3 if one cannot be read.
+
+    \b
+    Example:
+      kolektor score data/metal runs/patchcore runs/fastflow --ci
+      kolektor score data/metal maps --by size --threshold val
+      kolektor score data/metal maps --latex > table.tex
+    """
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.scoring import save_curves
+    from kolektor_cli.core.scoring import score as score_maps
+    from kolektor_cli.scoring.options import ScoreOptions, parse_crop, parse_threshold
+
+    form = _format(json=json, csv=csv, markdown=markdown, latex=latex)
+    if by and form in ("csv", "markdown", "latex"):
+        raise typer.BadParameter(f"--by and --{form} contradict each other; --json has both")
+    if save is not None and save.exists() and any(save.iterdir()):
+        raise OutputError(f"{save}: is not empty; choose a new folder for the curves")
+    options = ScoreOptions(
+        image_score=image_score,
+        threshold=parse_threshold(threshold),
+        crop=parse_crop(crop) if crop else None,
+        exact_size=exact_size,
+        draws=DRAWS if ci else 0,
+        seed=seed,
+    )
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        found = score_maps(
+            out,
+            list(maps),
+            options=options,
+            image_scores=image_scores,
+            consumer=consumer,
+            bind=bind,
+            jobs=jobs,
+            progress=progress,
+        )
+    if save is not None and found.ok:
+        save_curves(found, save)
+    _show(console, found, form, by)
+    if found.findings:
+        raise typer.Exit(3 if found.unreadable else 1)
+
+
+def _format(**formats: bool) -> str:
+    """Return the name of the format that is asked for, ``""`` for tables."""
+    asked = [name for name, wanted in formats.items() if wanted]
+    if len(asked) > 1:
+        names = " and ".join(f"--{name}" for name in asked)
+        raise typer.BadParameter(f"{names} contradict each other; give one")
+    return asked[0] if asked else ""
+
+
+def _show(console: Console, found: Scores, form: str, by: str | None) -> None:
+    from kolektor_cli.cli.render import scores as render
+
+    if form == "json":
+        console.json("score", found.ok, render.scores_json(found))
+    elif found.findings:
+        # What stands on standard output in another format is for a file.
+        console.findings(found.findings, to_error=bool(form))
+    elif form == "csv":
+        console.csv(render.scores_rows(found))
+    elif form:
+        write = render.scores_markdown if form == "markdown" else render.scores_latex
+        console.text(write(found))
+    else:
+        console.tables(render.score_tables(found))
+        console.tables(render.group_tables(found, by) if by else [])
+        for line in render.score_lines(found):
+            console.line(line)
+        console.findings(render.model_notes(found))
+    if form:
+        console.notes(render.model_notes(found))

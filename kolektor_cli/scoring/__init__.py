@@ -1,0 +1,1 @@
+"""Figures of anomaly maps: maps are read, brought to their images, counted and compared."""

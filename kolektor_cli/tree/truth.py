@@ -1,0 +1,269 @@
+"""The test images of a tree with their defects, as scores are compared with them."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kolektor_cli.errors import OutputError, reason
+from kolektor_cli.imaging.geometry import Rectangle, Size
+from kolektor_cli.imaging.marks import decode_mask
+from kolektor_cli.imaging.pixels import check_size
+from kolektor_cli.imaging.png import PNG_START
+from kolektor_cli.samples import Label
+from kolektor_cli.tree.layout import (
+    MANIFEST_NAME,
+    image_suffix,
+    is_mask,
+    mask_path,
+    split_and_label,
+)
+from kolektor_cli.tree.manifest import FileEntry, Manifest, from_bytes
+from kolektor_cli.tree.pairs import check_pairs
+from kolektor_cli.tree.read import find_categories, has_tree_folders, list_tree, read_file
+
+
+@dataclass(frozen=True, slots=True)
+class TruthImage:
+    """An image to be scored.
+
+    Attributes
+    ----------
+    path
+        Relative to the category folder, with forward slashes.
+    label
+        ``good`` or ``defective``.
+    item
+        The physical item, with those that share a picture with it; in a tree without a manifest,
+        each image is its own.
+    size
+        Width and height in pixels.
+    inside
+        The part that is not padding: left, top, width and height.
+    mask_sha256
+        The SHA-256 of its mask's file by the manifest; None of a good image, or without a manifest.
+    """
+
+    path: str
+    label: Label
+    item: str
+    size: Size
+    inside: Rectangle
+    mask_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A defect: an 8-connected component of a mask.
+
+    `area` is in pixels; `box` is left, top, width and height.
+    """
+
+    image: str
+    area: int
+    box: Rectangle
+
+
+@dataclass(frozen=True, slots=True)
+class Defects:
+    """The defect pixels of one image.
+
+    Attributes
+    ----------
+    rows, columns
+        Their places.
+    regions
+        For each pixel, the number of its region, from 0.
+    found
+        The regions, by number.
+    """
+
+    rows: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    regions: npt.NDArray[np.int32]
+    found: tuple[Region, ...]
+
+
+NO_DEFECTS = Defects(*3 * (np.empty(0, np.int32),), found=())
+"""The defects of a good image."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What a tree has for truth.
+
+    Attributes
+    ----------
+    folder
+        The category folder.
+    images
+        The test images, by path.
+    validation
+        The validation images, by path.
+    paths
+        The paths of all images, of every split.
+    fingerprint
+        That of the manifest; None in a tree without one.
+    leaks
+        What is both trained on and tested, in words; None where it is not known.
+    """
+
+    folder: Path
+    images: tuple[TruthImage, ...]
+    validation: tuple[TruthImage, ...]
+    paths: tuple[str, ...]
+    fingerprint: str | None
+    leaks: tuple[str, ...] | None
+
+    @property
+    def category(self) -> str:
+        """The name of the category folder."""
+        return self.folder.resolve().name
+
+
+def open_truth(path: Path) -> GroundTruth:
+    """Return the test images of a category folder, after a quick look whether it is whole.
+
+    File names, image sizes and the manifest are compared; pixels are not read.
+
+    Raises
+    ------
+    OutputError
+        There is no category folder at `path`, or several; or files are missing, added or of
+        another size.
+    ManifestError
+        The manifest cannot be read.
+    """
+    folder = _only_category(path)
+    listing = list_tree(folder)
+    # A tree may be made of links to images elsewhere.
+    files = [
+        name
+        for name, kind in listing.items()
+        if kind == "file" or (kind == "link" and (folder / name).is_file())
+    ]
+    for name in files:
+        if image_suffix(name) and not name.endswith(".png") and split_and_label(name):
+            raise _not_whole(folder, f"{name} is no PNG")
+    for finding in check_pairs(files):
+        raise _not_whole(folder, f"{finding.path} {finding.message}")
+    found = from_bytes(read_file(folder / MANIFEST_NAME)) if MANIFEST_NAME in files else None
+    entries = {entry.path: entry for entry in found.files} if found else {}
+    pngs = sorted(name for name in files if name.endswith(".png"))
+    for name in sorted(entries.keys() ^ set(pngs)) if found else ():
+        missing = name in entries
+        what = "in the manifest, not in the tree" if missing else "in the tree, not in the manifest"
+        raise _not_whole(folder, f"{name} is {what}")
+    images = [name for name in pngs if not is_mask(name) and split_and_label(name)]
+    tested = tuple(_images(folder, images, "test", entries))
+    if not tested:
+        raise OutputError(f"{folder}: has no test images")
+    return GroundTruth(
+        folder=folder,
+        images=tested,
+        validation=tuple(_images(folder, images, "val", entries)),
+        paths=tuple(images),
+        fingerprint=found.fingerprint if found else None,
+        leaks=tuple(_leaks(found)) if found else None,
+    )
+
+
+def _only_category(path: Path) -> Path:
+    folders = find_categories(path)
+    if len(folders) > 1:
+        names = ", ".join(folder.name for folder in folders)
+        raise OutputError(f"{path}: holds several categories, {names}; give the folder of one")
+    if not has_tree_folders(folders[0]):
+        raise OutputError(f"{folders[0]}: is not an MVTec-style tree: it has no test/good")
+    return folders[0]
+
+
+def _not_whole(folder: Path, what: str) -> OutputError:
+    return OutputError(f"{folder}: {what}; 'kolektor verify {folder}' tells all")
+
+
+def _images(
+    folder: Path, paths: Iterable[str], split: str, entries: Mapping[str, FileEntry]
+) -> Iterator[TruthImage]:
+    for path in paths:
+        place = split_and_label(path)
+        if place is None or place[0] != split:
+            continue
+        size, entry = _size(folder, path), entries.get(path)
+        if entry is not None and entry.geometry.size != size:
+            width, height = entry.geometry.size
+            message = f"{path} is {size[0]}x{size[1]} pixels, in the manifest {width}x{height}"
+            raise _not_whole(folder, message)
+        if entry is None:
+            yield TruthImage(path, place[1], path, size, (0, 0, *size))
+        else:
+            mask = entries.get(mask_path(path)) if place[1] == "defective" else None
+            sha256 = mask.sha256 if mask else None
+            yield TruthImage(path, place[1], entry.group, size, entry.geometry.placement, sha256)
+
+
+def _size(folder: Path, path: str) -> Size:
+    """Return width and height that a PNG declares."""
+    try:
+        with (folder / path).open("rb") as file:
+            start = file.read(24)
+    except OSError as error:
+        raise OutputError(f"{folder / path}: cannot be read: {reason(error)}") from error
+    if len(start) < 24 or not start.startswith(PNG_START):
+        raise _not_whole(folder, f"{path} is no PNG")
+    width, height = struct.unpack(">II", start[16:])
+    check_size(width, height, str(folder / path))
+    return width, height
+
+
+def _leaks(found: Manifest) -> Iterator[str]:
+    """Tell what a manifest has in training and in test: pictures with equal pixels, and items."""
+    trained, items = {}, defaultdict(set)
+    for entry in found.files:
+        items[entry.group].add(entry.split == "test")
+        if entry.role == "image" and entry.split == "train":
+            trained[entry.pixels_sha256] = entry.path
+    for entry in found.files:
+        if entry.role == "image" and entry.split == "test" and entry.pixels_sha256 in trained:
+            yield f"{entry.path} is the training image {trained[entry.pixels_sha256]}"
+    both = sum(len(sides) > 1 for sides in items.values())
+    if both:
+        yield f"{both} of {len(items)} physical items have images in training and in test"
+
+
+def read_defects(truth: GroundTruth, image: TruthImage) -> Defects:
+    """Return the defect pixels of an image; none of a good one.
+
+    Raises
+    ------
+    OutputError, ImageError
+        The mask cannot be read, was changed, has another size than its image, or marks nothing.
+    """
+    if image.label == "good":
+        return NO_DEFECTS
+    name = mask_path(image.path)
+    data = read_file(truth.folder / name)
+    if image.mask_sha256 and hashlib.sha256(data).hexdigest() != image.mask_sha256:
+        raise _not_whole(truth.folder, f"{name} is not the file that was written")
+    pixels = decode_mask(data, name).pixels
+    if pixels.shape != (image.size[1], image.size[0]):
+        message = f"{name} is {pixels.shape[1]}x{pixels.shape[0]} pixels, its image is not"
+        raise _not_whole(truth.folder, message)
+    marked = (pixels > 0).astype(np.uint8)
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=8)
+    if number < 2:
+        raise _not_whole(truth.folder, f"{name} marks nothing")
+    rows, columns = (places.astype(np.int32) for places in np.nonzero(marked))
+    regions = tuple(
+        Region(image.path, int(area), (int(left), int(top), int(width), int(height)))
+        for left, top, width, height, area in stats[1:].tolist()
+    )
+    return Defects(rows, columns, np.asarray(labels, np.int32)[rows, columns] - 1, regions)
