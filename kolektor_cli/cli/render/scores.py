@@ -43,20 +43,23 @@ def _rows(model: ModelScores, keys: Sequence[str]) -> Iterator[tuple[Cell, ...]]
     figures = [(key, model.figures[key]) for key in keys]
     yield (model.name, *(_text(key, figure) for key, figure in figures))
     if any(figure.low is not None for _, figure in figures):
-        yield ("  95 %", *(_ends(key, figure) for key, figure in figures))
+        # 95 %: a row for each end, so that no number is broken on a narrow terminal.
+        yield ("  from", *(_number(key, figure.low) for key, figure in figures))
+        yield ("  to", *(_number(key, figure.high) for key, figure in figures))
 
 
 def _text(key: str, figure: Figure) -> str:
-    if figure.value is None:
-        return _NONE
-    return f"{figure.value:.0f}" if key in _COUNTED else f"{figure.value:.3f}"
+    return _NONE if figure.value is None else _number(key, figure.value)
+
+
+def _number(key: str, value: float | None) -> str:
+    return "" if value is None else f"{value:.{0 if key in _COUNTED else 3}f}"
 
 
 def _ends(key: str, figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return ""
-    digits = 0 if key in _COUNTED else 3
-    return f"{figure.low:.{digits}f} to {figure.high:.{digits}f}"
+    return f"{_number(key, figure.low)} to {_number(key, figure.high)}"
 
 
 def _difference_table(difference: Difference) -> Table:
