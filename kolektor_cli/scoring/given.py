@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from kolektor_cli.errors import OutputError, SourceError, reason
 from kolektor_cli.findings import Finding
@@ -86,23 +86,8 @@ def _rows_of(path: Path) -> list[tuple[int, str, str]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What ``kolektor.json`` beside maps says: the tree that they belong to, and what made them."""
-
-    content: Mapping[str, object]
-
-    @property
-    def fingerprint(self) -> str | None:
-        """The fingerprint of the tree."""
-        value = self.content.get("fingerprint")
-        return value if isinstance(value, str) else None
-
-    @property
-    def title(self) -> str:
-        """Model and backbone, as far as they are known."""
-        parts = (self.content.get(key) for key in ("model", "backbone"))
-        return ", ".join(str(part) for part in parts if part)
+Binding: TypeAlias = Mapping[str, object]
+"""What ``kolektor.json`` beside maps says: the tree that they belong to, and what made them."""
 
 
 def read_binding(maps: Path, truth: GroundTruth) -> tuple[Binding, list[Finding]]:
@@ -115,7 +100,7 @@ def read_binding(maps: Path, truth: GroundTruth) -> tuple[Binding, list[Finding]
     """
     file = maps / BINDING_NAME
     if not maps.is_dir() or not file.exists():
-        return Binding({}), []
+        return {}, []
     try:
         content = json.loads(read_file(file), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -123,12 +108,12 @@ def read_binding(maps: Path, truth: GroundTruth) -> tuple[Binding, list[Finding]
     if not isinstance(content, dict) or not isinstance(content.get("fingerprint"), str):
         raise OutputError(f"{file}: has no fingerprint of a tree; remove it, or bind the maps anew")
     if truth.fingerprint in (None, content["fingerprint"]):
-        return Binding(content), []
+        return content, []
     message = (
         f"the maps are of another tree: its fingerprint is {content['fingerprint'][:12]}..., that "
         f"of {truth.folder} is {str(truth.fingerprint)[:12]}..."
     )
-    return Binding(content), [Finding("error", "other-tree", BINDING_NAME, message)]
+    return content, [Finding("error", "other-tree", BINDING_NAME, message)]
 
 
 def _refuse_constant(name: str) -> float:
@@ -173,7 +158,7 @@ def write_binding(maps: Path, truth: GroundTruth) -> Path:
 
 def binding_remarks(binding: Binding, truth: GroundTruth) -> Iterator[Finding]:
     """Yield remarks about maps that are not known to belong to the tree."""
-    if not binding.content:
+    if not binding:
         message = f"no {BINDING_NAME} says of which tree the maps are; --bind writes one"
         yield Finding("info", "not-bound", "", message)
     elif truth.fingerprint is None:

@@ -31,6 +31,9 @@ MapSource: TypeAlias = str | os.PathLike[str] | MapArrays
 """A folder or an .npz of maps; or arrays by path, or a function of the path."""
 
 
+_NO_GOOD_PIXEL = "no good pixel in the test set"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelMaps:
     """The maps of one model, and what was seen of them.
@@ -82,30 +85,40 @@ def look_at_model(
 
     `given` is a CSV file of image scores.
     """
-    wanted = [image.path for image in truth.images]
     if isinstance(source, (str, os.PathLike)):
         place = Path(source)
         binding, wrong_tree = read_binding(place, truth)
         maps = open_maps(place, truth.category, truth.paths)
     else:
-        binding, wrong_tree = Binding({}), []
+        binding, wrong_tree = {}, []
         maps = ArrayMaps(source, truth.paths)
     looks, findings = look_at(truth.images, defects, maps, options, jobs=jobs, progress=progress)
     findings = [*wrong_tree, *maps.findings, *findings]
     if options.threshold == "val":
         findings += look_at(truth.validation, {}, maps, options, jobs=jobs)[1]
-    scores = {path: look.score for path, look in looks.items()}
-    asked = "maximum of the map"
-    if given is not None:
-        scores, wrong = read_image_scores(given, truth.category, wanted, truth.paths)
-        findings += wrong
-        asked = f"from {given.name}"
-    elif top_of(options.image_score):
-        asked = f"mean of the {top_of(options.image_score)} highest values of the map"
-    elif maps.scores and options.image_score is None:
-        scores, asked = dict(maps.scores), "from the file of the maps"
+    scores, asked, wrong = _image_scores(truth, maps, looks, given, options)
     model = ModelMaps(name, place_of(source), maps, binding, scores, asked, looks)
-    return model, findings
+    return model, [*findings, *wrong]
+
+
+def _image_scores(
+    truth: GroundTruth,
+    maps: Maps,
+    looks: Mapping[str, Look],
+    given: Path | None,
+    options: ScoreOptions,
+) -> tuple[Mapping[str, float], str, list[Finding]]:
+    """Return the score of each image by path, what these are, and what is wrong with them."""
+    if given is not None:
+        wanted = [image.path for image in truth.images]
+        found, wrong = read_image_scores(given, truth.category, wanted, truth.paths)
+        return found, f"from {given.name}", wrong
+    if maps.scores and options.image_score is None:
+        return maps.scores, "from the file of the maps", []
+    scores = {path: look.score for path, look in looks.items()}
+    top = top_of(options.image_score)
+    asked = f"mean of the {top} highest values of the map" if top else "maximum of the map"
+    return scores, asked, []
 
 
 def score_model(
@@ -126,7 +139,7 @@ def score_model(
     seen = sum(len(look.defects.scores) for look in model.looks.values())
     why = _why_not(truth, area, seen)
     by_pixel = PixelFigures({}, {}, None, {})
-    if seen and not why.startswith("no good pixel"):
+    if seen and why != _NO_GOOD_PIXEL:
         threshold = _threshold(truth, model.maps, options)
         by_pixel = pixel_figures(
             truth.images,
@@ -148,7 +161,7 @@ def score_model(
     result = ModelScores(
         name=model.name,
         maps=model.place,
-        binding=model.binding.content,
+        binding=model.binding,
         image_score=model.image_score,
         figures={key: figure(key, exact, drawn, why) for key in FIGURES},
         image_threshold=by_image.threshold,
@@ -182,7 +195,7 @@ def _why_not(truth: GroundTruth, area: int, seen: int) -> str:
     if "defective" not in labels:
         return "no defect in the test set"
     if area == sum(image.inside[2] * image.inside[3] for image in truth.images):
-        return "no good pixel in the test set"
+        return _NO_GOOD_PIXEL
     if "good" not in labels:
         return "no good image in the test set"
     return "" if seen else "the maps show no defect"

@@ -13,6 +13,7 @@ import pytest
 from kolektor_cli.core.scoring import score
 from kolektor_cli.scoring.figures import DEFINITIONS, FIGURES
 from kolektor_cli.scoring.published import PUBLISHED
+from kolektor_cli.tree.dataset import load_tree
 from tests.running import run
 from tests.scoring.cases import Case, random_case, write_case
 from tests.scoring.test_maps import write_maps
@@ -126,6 +127,16 @@ def test_intervals_and_differences_are_shown(case: Case, maps: Path, other: Path
     assert "intervals   95 %, 1000 draws of the 12 physical items, seed 5" in shown
     assert "one minus two_a, on the same draws" in shown
     assert run("score", case.tree, maps, other, "--ci", "--seed", "5").stdout == shown
+
+
+def test_model_and_backbone_of_a_binding_are_shown(tree: Path, tmp_path: Path) -> None:
+    masks = {i.path: i.mask() / 255.0 for i in load_tree(tree) if i.split == "test"}
+    maps = write_maps(tmp_path / "maps", Case(tree, masks, {}))
+    run("score", tree, maps, "--bind", "-q")
+    bound = json.loads((maps / "kolektor.json").read_text())
+    bound |= {"model": "PatchCore", "backbone": "wide_resnet50_2"}
+    (maps / "kolektor.json").write_text(json.dumps(bound))
+    assert "made by PatchCore, wide_resnet50_2" in run("score", tree, maps).stdout
 
 
 def test_curves_are_saved(case: Case, maps: Path, tmp_path: Path) -> None:

@@ -141,6 +141,9 @@ def score_lines(scores: Scores) -> Iterator[str]:
 
 
 def _model_lines(model: ModelScores, start: str) -> Iterator[str]:
+    made_by = [str(model.binding[key]) for key in ("model", "backbone") if key in model.binding]
+    if made_by:
+        yield f"{start}made by {', '.join(made_by)}"
     yield f"{start}image score: {model.image_score}"
     for what, value in (("image", model.image_threshold), ("pixel", model.pixel_threshold)):
         if value is not None:
