@@ -79,7 +79,7 @@ def test_every_option_with_a_value_refuses_an_empty_one_and_a_second_one() -> No
     for name, command in commands.items():
         for param in command.params:
             if param.param_type_name == "argument":
-                error = told(name, *[""] * sum(p.required for p in command.params))
+                error = told(name, *[""] * max(1, sum(p.required for p in command.params)))
                 assert "it must not be empty; was a variable not set?" in error
             elif not (getattr(param, "is_flag", False) or param.multiple):
                 option = param.opts[0]

@@ -81,6 +81,14 @@ def test_coarse_curves_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     )
     for key in exact:
         assert float(coarse[key][0]) == pytest.approx(float(exact[key][0]), abs=2e-4)
+        assert float(coarse[key][0]) != float(exact[key][0])
+    # How much they differ is taken off the draws.
+    values = {key: float(value[0]) for key, value in exact.items()}
+    curves = tally.by_item()
+    drawn = drawn_figures(lambda weights: overlap_figures(*curves, weights), values, once)
+    assert {key: float(value[0]) for key, value in drawn.items()} == pytest.approx(
+        values, abs=1e-12
+    )
 
 
 def test_interval_holds_the_middle_of_the_draws() -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kolektor_cli.imaging.geometry import CenterCrop
+from kolektor_cli.imaging.geometry import CenterCrop, center_crop
 from kolektor_cli.scoring.placing import place, within
 
 Array = np.ndarray[Any, Any]
@@ -58,6 +58,17 @@ def test_padding_of_a_map_of_another_size_is_left_out_of_its_maximum() -> None:
     assert within(scores, (100, 100), (25, 0, 75, 100)).max() == 0
     assert within(scores, (100, 100), (10, 0, 90, 100)).max() == 9
     assert within(np.ones((1, 1)), (100, 100), (60, 0, 40, 100)).shape == (1, 1)
+
+
+def test_crop_covers_the_pixels_whose_centres_lie_in_it() -> None:
+    # 21 pixels become 10; the middle 7 of them start at 2, so at pixel 4.2 of the image.
+    placed = place(drawn(7, 7), (21, 21), (0, 0, 21, 21), CenterCrop("test", 10, 7))
+    left, top, width, height = center_crop((21, 21), 10, 7)
+    centres = np.arange(21) + 0.5
+    inside = np.flatnonzero((centres >= left) & (centres < left + width))
+    assert left % 1 > 0
+    assert placed.window == (inside[0], inside[0], len(inside), len(inside))
+    assert (top, height) == (left, width)
 
 
 def test_map_of_a_center_crop_lies_in_its_window() -> None:
