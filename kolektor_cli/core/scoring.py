@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.core.steps import StepProgress, no_steps
@@ -21,6 +25,7 @@ from kolektor_cli.scoring.options import ScoreOptions, check_options
 from kolektor_cli.scoring.results import Scores
 from kolektor_cli.scoring.summary import differences
 from kolektor_cli.tree.truth import Defects, GroundTruth, open_truth, read_defects
+from kolektor_cli.version import __version__
 
 
 def score(
@@ -162,6 +167,12 @@ def _summary(truth: GroundTruth, defects: Mapping[str, Defects], options: ScoreO
         draws=options.draws,
         seed=options.seed,
         leaks=truth.leaks,
+        versions={
+            "kolektor": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
     )
 
 

@@ -186,6 +186,8 @@ class Scores:
         How often items were drawn for the intervals, 0 for none, and the seed.
     leaks
         What is both trained on and tested; None where the tree does not tell.
+    versions
+        Of this tool, Python, NumPy and OpenCV.
     findings
         What is wrong with maps.
     """
@@ -201,6 +203,7 @@ class Scores:
     draws: int = 0
     seed: int = 0
     leaks: tuple[str, ...] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = field(default=())
 
     @property

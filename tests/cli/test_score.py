@@ -74,6 +74,7 @@ def test_json_has_all_that_the_result_has(case: Case, maps: Path) -> None:
     assert len(model["regions"]) == shown["regions"]
     assert shown["definitions"] == dict(DEFINITIONS)
     assert len(shown["published"]) == len(PUBLISHED)
+    assert shown["versions"].keys() == {"kolektor", "python", "numpy", "opencv"}
     for figure in model["figures"].values():
         assert figure["low"] <= figure["value"] <= figure["high"]
 
