@@ -1,1 +1,1 @@
-"""Pictures of a source, a tree and scores: outlines, plots, and one page of HTML."""
+"""Pictures and pages: overlays, contact sheets, panels, plots and the HTML report."""
