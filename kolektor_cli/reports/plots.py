@@ -36,8 +36,11 @@ class Axis:
 
     def share(self, value: float) -> float:
         """Return where a value lies, from 0 at the low end to 1 at the high end."""
-        low, high, at = (map(math.log, (self.low, self.high, value)) if self.log else
-                         (self.low, self.high, value))
+        low, high, at = (
+            map(math.log, (self.low, self.high, value))
+            if self.log
+            else (self.low, self.high, value)
+        )
         return (at - low) / (high - low) if high > low else 0.5
 
 
@@ -63,7 +66,7 @@ def axis_of(title: str, values: Iterable[float], *, log: bool = False) -> Axis:
 
 
 def ticks(axis: Axis, wanted: int = 5) -> list[float]:
-    """Return values to be written at an axis: about `wanted` round ones, or powers of ten and parts.
+    """Return values to be written at an axis: about `wanted` round ones; powers of ten if it is logarithmic.
 
     Examples
     --------
@@ -153,9 +156,7 @@ def curves(key: str, title: str, x: Axis, y: Axis, series: Sequence[Series]) -> 
 
 
 def _line(frame: _Frame, number: int, series: Series) -> str:
-    points = _thinned(
-        (frame.x_of(x), frame.y_of(y)) for x, y in _within(frame.x, series)
-    )
+    points = _thinned((frame.x_of(x), frame.y_of(y)) for x, y in _within(frame.x, series))
     path = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
     return f'<polyline class="l{number % _COLORS}" points="{path}"/>'
 
@@ -178,8 +179,10 @@ def _thinned(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]
     last: tuple[float, float] | None = None
     for x, y in points:
         last = (x, y)
-        if not kept or round(x * _DOTS) != round(kept[-1][0] * _DOTS) or (
-            round(y * _DOTS) != round(kept[-1][1] * _DOTS)
+        if (
+            not kept
+            or round(x * _DOTS) != round(kept[-1][0] * _DOTS)
+            or (round(y * _DOTS) != round(kept[-1][1] * _DOTS))
         ):
             kept.append(last)
     return kept if last is None or kept[-1] == last else [*kept, last]
@@ -192,7 +195,9 @@ def scatter(key: str, title: str, x: Axis, y: Axis, series: Sequence[Series]) ->
     """
     frame = _Frame(x, y)
     points = [dot for number, one in enumerate(series) for dot in _dots(frame, number, one)]
-    told = f"{sum(len(one.x) for one in series)} points: {y.title} over {x.title} of {_names(series)}"
+    told = (
+        f"{sum(len(one.x) for one in series)} points: {y.title} over {x.title} of {_names(series)}"
+    )
     return _svg(key, title, told, [*frame.lines(), *points])
 
 
@@ -235,7 +240,8 @@ class _Frame:
             if not self.whole or value == int(value):
                 at = _n(self.y_of(value))
                 yield f'<path class="grid" d="M{_LEFT} {at}H{right}"/>'
-                yield f'<text class="end" x="{_LEFT - 6}" y="{at}" dy=".35em">{_label(value)}</text>'
+                place = f'x="{_LEFT - 6}" y="{at}" dy=".35em"'
+                yield f'<text class="end" {place}>{_label(value)}</text>'
         for value in ticks(self.x):
             at = _n(self.x_of(value))
             yield f'<path class="grid" d="M{at} {_TOP}V{bottom}"/>'
