@@ -24,7 +24,7 @@ from kolektor_cli.reports.overlay import (
 from kolektor_cli.reports.page import Picture
 from kolektor_cli.scoring.placing import Placed
 
-WIDE = (640, 480)
+WIDE = (600, 450)
 """The space of a picture of a whole image in pixels: twice what a page shows on most screens."""
 
 SIDE = 240
@@ -41,10 +41,11 @@ PLACES = 64
 class DefectCell:
     """The pictures of one defective image, its defect area in pixels, and its share of the places.
 
-    `places` is what `marked_places` returns, `regions` the number of its 8-connected components.
+    `whole` is None if it is not wanted. `places` is what `marked_places` returns, `regions` the
+    number of 8-connected components.
     """
 
-    whole: Picture
+    whole: Picture | None
     close: Picture
     area: int
     regions: int
@@ -76,18 +77,20 @@ def whole(image: Pixels, mask: Pixels | None, space: tuple[int, int] = WIDE) -> 
     return jpeg(outlined(small, marks))
 
 
-def defect_cell(image: Pixels, mask: Pixels) -> DefectCell:
+def defect_cell(image: Pixels, mask: Pixels, *, wholes: bool = True) -> DefectCell:
     """Return the pictures of a defective image, which have no alternative text yet.
 
     Parameters
     ----------
     image, mask
         Height x width (x 3, RGB) and height x width, uint8; the mask is non-zero on defects.
+    wholes
+        Whether a picture of the whole image is wanted.
     """
     marked = _marked(mask)
     close = close_up(laid(image), laid(marked), SIDE)
     return DefectCell(
-        whole=whole(image, marked),
+        whole=whole(image, marked) if wholes else None,
         close=jpeg(close),
         area=int(np.count_nonzero(marked)),
         regions=cv2.connectedComponents(marked, connectivity=8)[0] - 1,

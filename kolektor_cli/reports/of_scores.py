@@ -286,7 +286,9 @@ def _plots(scores: Scores) -> Iterator[tuple[str, str, Sequence[str]]]:
     )
     for key, title, axis, height in wanted:
         lines = [
-            plots.Series(model.name, model.curves[key].x, model.curves[key].y)
+            plots.Series(
+                model.name, model.curves[key].x, model.curves[key].y, stairs=key == "image_roc"
+            )
             for model in scores.models
             if key in model.curves
         ]

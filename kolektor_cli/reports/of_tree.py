@@ -96,13 +96,13 @@ def tree_page(
         A file cannot be read.
     """
     manifest = checked.tree.manifest
-    defects = _defects(checked, jobs, progress)
+    defects = _defects(checked, not scores, jobs, progress)
     sections = [
         *scores,
         _overview(checked),
         _checks(checked, jobs),
         _leaks(checked, jobs),
-        defects_part("Defects as they came out", defects, wholes=not scores),
+        defects_part("Defects as they came out", defects),
         *([_lost(manifest)] if manifest else []),
         about_part({"tree": checked.fingerprint or "not known", **(fingerprints or {})}),
     ]
@@ -208,13 +208,15 @@ def _said(tree: Tree, *paths: str) -> str:
     return f"equal pixels: {' and '.join(samples.get(path, 'unknown') for path in paths)}"
 
 
-def _defects(checked: CheckedTree, jobs: int | None, progress: Progress) -> list[NamedDefect]:
+def _defects(
+    checked: CheckedTree, wholes: bool, jobs: int | None, progress: Progress
+) -> list[NamedDefect]:
     images = [image for image in checked.images if image.label == "defective"]
-    found = parallel_map(_defect, images, jobs, progress)
+    found = parallel_map(partial(_defect, wholes), images, jobs, progress)
     return [one for one in found if one is not None]
 
 
-def _defect(image: TreeImage) -> NamedDefect | None:
+def _defect(wholes: bool, image: TreeImage) -> NamedDefect | None:
     try:
         pixels, mask = _pixels(image)
     except ImageError:
@@ -222,7 +224,7 @@ def _defect(image: TreeImage) -> NamedDefect | None:
         return None
     if mask is None or not mask.any():
         return None
-    return NamedDefect(image.path, defect_cell(pixels, mask), image.sample or "")
+    return NamedDefect(image.path, defect_cell(pixels, mask, wholes=wholes), image.sample or "")
 
 
 def _lost(manifest: Manifest) -> Section:

@@ -125,11 +125,8 @@ def pairs_part(pairs: Sequence[Pair], load: Load, jobs: int | None) -> list[Html
     return [gallery(cells), *_more(len(pairs) - MOST, "pairs are not shown")]
 
 
-def defects_part(title: str, defects: Sequence[NamedDefect], *, wholes: bool = True) -> Section:
-    """Return all defective images, the sizes of their defects, and where these lie.
-
-    Without `wholes`, only close-ups are shown.
-    """
+def defects_part(title: str, defects: Sequence[NamedDefect]) -> Section:
+    """Return all defective images, the sizes of their defects, and where these lie."""
     if not defects:
         return chapter("defects", title, paragraph(text("There is no defective image.")))
     areas = [float(one.cell.area) for one in defects]
@@ -141,7 +138,7 @@ def defects_part(title: str, defects: Sequence[NamedDefect], *, wholes: bool = T
         title,
         plots_part([(told, drawn, ())]),
         *_positions(defects),
-        gallery(_defect(one, wholes) for one in defects),
+        gallery(map(_defect, defects)),
         folded(
             text("The defects as a table"),
             table("Defective images", ("image", "pixels", "regions", "remark"), rows),
@@ -171,9 +168,10 @@ def scale(low: float, high: float, what: str) -> Html:
     )
 
 
-def _defect(one: NamedDefect, wholes: bool) -> Html:
-    close = called(one.cell.close, f"{one.name}, close-up of its largest defect")
-    drawn = [called(one.cell.whole, f"{one.name}, defects outlined"), close] if wholes else [close]
+def _defect(one: NamedDefect) -> Html:
+    drawn = [called(one.cell.close, f"{one.name}, close-up of its largest defect")]
+    if one.cell.whole is not None:
+        drawn.insert(0, called(one.cell.whole, f"{one.name}, defects outlined"))
     regions = "1 region" if one.cell.regions == 1 else f"{one.cell.regions} regions"
     note = f", {one.note}" if one.note else ""
     told = f"{one.cell.area} pixels in {regions}{note}"

@@ -46,12 +46,16 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points of one name; `labels` name each point, or are empty."""
+    """Points of one name; `labels` name each point, or are empty.
+
+    A line of `stairs` goes along x, then along y: the curve of a few scores has no slopes.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     labels: Sequence[str] = ()
+    stairs: bool = False
 
 
 def axis_of(title: str, values: Iterable[float], *, log: bool = False) -> Axis:
@@ -66,7 +70,7 @@ def axis_of(title: str, values: Iterable[float], *, log: bool = False) -> Axis:
 
 
 def ticks(axis: Axis, wanted: int = 5) -> list[float]:
-    """Return values to be written at an axis: about `wanted` round ones; powers of ten if it is logarithmic.
+    """Return values to be written at an axis: about `wanted` round ones, or powers of ten.
 
     Examples
     --------
@@ -76,8 +80,10 @@ def ticks(axis: Axis, wanted: int = 5) -> list[float]:
     [100.0, 1000.0]
     """
     if axis.log:
-        found = _log_ticks(axis, (1,))
-        return found if len(found) > 1 else _log_ticks(axis, (1, 2, 5))
+        for parts in ((1,), (1, 2, 5)):
+            found = _log_ticks(axis, parts)
+            if len(found) > 1:
+                return found
     rough = (axis.high - axis.low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((size * power for size in (1, 2, 5, 10)), key=lambda size: abs(size - rough))
@@ -164,6 +170,8 @@ def _line(frame: _Frame, number: int, series: Series) -> str:
 def _within(axis: Axis, series: Series) -> Iterator[tuple[float, float]]:
     """Yield the points of a series within an axis, and one at its end where the line leaves it."""
     points = list(zip(series.x, series.y, strict=True))
+    if series.stairs:
+        points = _stairs(points)
     yield from (point for point in points[:1] if axis.low <= point[0] <= axis.high)
     for (x, y), (next_x, next_y) in pairwise(points):
         if axis.low <= next_x <= axis.high:
@@ -171,6 +179,13 @@ def _within(axis: Axis, series: Series) -> Iterator[tuple[float, float]]:
         elif axis.low <= x <= axis.high:
             end = axis.high if next_x > axis.high else axis.low
             yield end, y + (next_y - y) * (end - x) / (next_x - x)
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Put a corner between each two points: first along x, then along y."""
+    corners = [(next_x, y) for (_, y), (next_x, _) in pairwise(points)]
+    found = [place for both in zip(points, corners, strict=False) for place in both]
+    return [*found, *points[-1:]]
 
 
 def _thinned(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
