@@ -30,6 +30,7 @@ from kolektor_cli.reports.page import (
     joined,
     name,
     paragraph,
+    plot,
     table,
     text,
 )
@@ -202,12 +203,16 @@ def _results(scores: Scores) -> Section:
 
 
 def _figure(key: str, figure: Figure) -> Value:
-    digits = 0 if key in _COUNTED else 3
+    digits = _digits(key)
     ends = ""
     if figure.low is not None and figure.high is not None:
         ends = f"{figure.low:.{digits}f} to {figure.high:.{digits}f}"
     shown = number(figure.value, digits)
     return Value(shown.text, shown.number, ends or figure.reason)
+
+
+def _digits(key: str) -> int:
+    return 0 if key in _COUNTED else 3
 
 
 def _remarks(scores: Scores) -> Iterator[Html]:
@@ -232,8 +237,8 @@ def _remarks(scores: Scores) -> Iterator[Html]:
 
 
 def _difference(difference: Difference) -> Html:
-    rows = [
-        (FIGURES[key], number(one.value), number(one.low), number(one.high))
+    rows: list[tuple[Cell, ...]] = [
+        (FIGURES[key], *(number(end, _digits(key)) for end in (one.value, one.low, one.high)))
         for key, one in difference.figures.items()
     ]
     title = f"{difference.first} minus {difference.second}, on the same draws"
@@ -261,7 +266,7 @@ def _curves(scores: Scores) -> Section:
     return chapter("curves", "Scores and curves", plots_part(drawn))
 
 
-def _histograms(scores: Scores) -> Iterator[tuple[str, str, Sequence[str]]]:
+def _histograms(scores: Scores) -> Iterator[Html]:
     for index, model in enumerate(scores.models, 1):
         groups = {
             label: [one.score for one in model.images if one.label == label]
@@ -269,14 +274,11 @@ def _histograms(scores: Scores) -> Iterator[tuple[str, str, Sequence[str]]]:
         }
         several = f" of {model.name}" if len(scores.models) > 1 else ""
         title = f"Image scores{several}"
-        yield (
-            title,
-            plots.histogram(f"scores-{index}", title, "image score", groups),
-            list(groups),
-        )
+        svg = plots.histogram(f"scores-{index}", title, "image score", groups)
+        yield plot(title, svg, list(groups))
 
 
-def _plots(scores: Scores) -> Iterator[tuple[str, str, Sequence[str]]]:
+def _plots(scores: Scores) -> Iterator[Html]:
     rate = "false-positive rate"
     wanted = (
         ("image_roc", "ROC of images", plots.Axis(rate, 0, 1), "recall"),
@@ -294,7 +296,7 @@ def _plots(scores: Scores) -> Iterator[tuple[str, str, Sequence[str]]]:
         ]
         if lines:
             svg = plots.curves(key.replace("_", "-"), title, axis, plots.Axis(height, 0, 1), lines)
-            yield title, svg, [line.name for line in lines]
+            yield plot(title, svg, [line.name for line in lines])
 
 
 def _misses(key: str, title: str, model: ModelScores, pictures: MapPictures) -> Section:
@@ -391,7 +393,7 @@ def _overlaps(scores: Scores) -> Section:
     return chapter(
         "overlap-by-area",
         "Defect area and overlap",
-        plots_part([(title, svg, [one.name for one in series])]) if areas else joined(()),
+        plots_part([plot(title, svg, [one.name for one in series])]) if areas else joined(()),
         *sizes,
     )
 

@@ -100,16 +100,24 @@ def folded(title: Html, *parts: Html) -> Html:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Html:
     """Return a table that can be sorted; the first cell of a row is its heading."""
+    shown = list(rows)
     heads = "".join(
-        f'<th scope="col"><button type="button" class="sort">{text(column)}</button></th>'
-        for column in columns
+        f'<th scope="col"{_of_numbers(shown, place)}>'
+        f'<button type="button" class="sort">{text(column)}</button></th>'
+        for place, column in enumerate(columns)
     )
-    body = "".join(f"<tr>{_row(row)}</tr>\n" for row in rows)
+    body = "".join(f"<tr>{_row(row)}</tr>\n" for row in shown)
     return Html(
         f'<div class="scroll" role="region" aria-label="{text(title)}" tabindex="0"><table>'
         f"<caption>{name(title)}</caption><thead><tr>{heads}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>\n"
     )
+
+
+def _of_numbers(rows: Sequence[Sequence[Cell]], place: int) -> str:
+    """Say that a column is of numbers, whose heading stands above them."""
+    numbers = any(not isinstance(row[place], str) for row in rows)
+    return ' class="of-numbers"' if numbers and place else ""
 
 
 def facts(title: str, rows: Iterable[tuple[str, Cell]]) -> Html:
@@ -171,14 +179,23 @@ def image(picture: Picture) -> Html:
     )
 
 
-def plots(drawn: Iterable[tuple[str, str, Sequence[str]]]) -> Html:
-    """Return plots beside each other: of each its title, its SVG, and the names of its series."""
-    shown = (
-        f'<figure class="plotted"><figcaption>{text(title)}</figcaption>{svg}{_legend(names)}'
-        "</figure>\n"
-        for title, svg, names in drawn
-    )
-    return Html(f'<div class="plots">{"".join(shown)}</div>\n')
+def plot(title: str, svg: str, names: Sequence[str] = ()) -> Html:
+    """Return a plot with its title, from its SVG and the names of its series."""
+    legend = _legend(names) if names else ""
+    told = f"<figcaption>{text(title)}</figcaption>"
+    return Html(f'<figure class="plotted">{told}{svg}{legend}</figure>\n')
+
+
+def pictured(title: str, picture: Picture, *below: Html) -> Html:
+    """Return a picture that can be enlarged, as a plot with its title."""
+    told = f"<figcaption>{text(title)}</figcaption>"
+    shown = _enlargeable(picture)
+    return Html(f'<figure class="plotted">{told}{shown}{joined(below)}</figure>\n')
+
+
+def plots(drawn: Iterable[Html]) -> Html:
+    """Return plots beside each other."""
+    return Html(f'<div class="plots">{joined(drawn)}</div>\n')
 
 
 def _legend(names: Sequence[str]) -> str:

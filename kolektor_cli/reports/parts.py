@@ -26,6 +26,8 @@ from kolektor_cli.reports.page import (
     image,
     name,
     paragraph,
+    pictured,
+    plot,
     table,
     text,
 )
@@ -136,8 +138,7 @@ def defects_part(title: str, defects: Sequence[NamedDefect]) -> Section:
     return chapter(
         "defects",
         title,
-        plots_part([(told, drawn, ())]),
-        *_positions(defects),
+        plots_part([plot(told, drawn), *_positions(defects)]),
         gallery(map(_defect, defects)),
         folded(
             text("The defects as a table"),
@@ -152,12 +153,9 @@ def _positions(defects: Sequence[NamedDefect]) -> list[Html]:
         return []
     picture, highest = found
     alt = f"where on the part the defects of {len(defects)} images lie"
-    return [
-        Html('<h3 id="places">Where on the part defects lie</h3>'),
-        paragraph(text("The sum of all masks, each resized to the same small size.")),
-        scale(0, highest, "images with a defect at a place"),
-        gallery([cell([called(picture, alt)])]),
-    ]
+    told = "images with a defect at a place: the sum of all masks, each resized to one small size"
+    title = "Where on the part defects lie"
+    return [pictured(title, called(picture, alt), scale(0, highest, told))]
 
 
 def scale(low: float, high: float, what: str) -> Html:
