@@ -206,7 +206,7 @@ def _figure(key: str, figure: Figure) -> Value:
     digits = _digits(key)
     ends = ""
     if figure.low is not None and figure.high is not None:
-        ends = f"{figure.low:.{digits}f} to {figure.high:.{digits}f}"
+        ends = f"{figure.low:.{digits}f}\N{EN DASH}{figure.high:.{digits}f}"
     shown = number(figure.value, digits)
     return Value(shown.text, shown.number, ends or figure.reason)
 

@@ -137,7 +137,7 @@ def _row(cells: Sequence[Cell]) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Value):
-        by = "" if cell.number is None else f"{cell.number!r}"
+        by = "" if cell.number is None else repr(float(cell.number))
         return f'<td class="number" data-by="{by}">{_inside(cell)}</td>'
     if isinstance(cell, int):
         return f'<td class="number" data-by="{cell}">{cell}</td>'
