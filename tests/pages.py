@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 VOID = {"meta", "img", "br"}
 """Elements without an end tag."""
@@ -50,7 +51,7 @@ class _Reader(HTMLParser):
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         # Only SVG has elements that end themselves.
-        assert tag in ("path", "rect", "circle"), tag
+        assert tag in ("path", "rect", "circle", "polyline"), tag
         self.page.elements.append(Element(tag, dict(attributes)))
 
     def handle_endtag(self, tag: str) -> None:
@@ -99,7 +100,7 @@ def _check_headings(page: Page) -> None:
     levels = [int(e.tag[1]) for e in page.elements if re.fullmatch("h[1-6]", e.tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(level <= before + 1 for before, level in zip(levels, levels[1:], strict=False))
+    assert all(level <= before + 1 for before, level in pairwise(levels))
     assert page.all("html")[0].attributes["lang"] == "en"
 
 

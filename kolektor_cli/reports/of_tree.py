@@ -125,7 +125,7 @@ def _overview(checked: CheckedTree) -> Section:
         told = checked.tree.manifest_problem or "The tree has no manifest: its source is not known."
         return chapter("overview", "Overview", split, facts("The tree", known), _plain(told))
     known += [("release", manifest.release), ("made by", f"kolektor {manifest.kolektor}")]
-    known.append(("split", manifest.protocol))
+    known.append(("protocol", manifest.protocol))
     known += _options(manifest.protocol_parameters)
     known += _options(manifest.options)
     known.append(("unused samples", len(manifest.unused)))

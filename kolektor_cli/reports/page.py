@@ -146,7 +146,7 @@ def _cell(cell: Cell) -> str:
 
 def _inside(cell: Cell) -> str:
     if isinstance(cell, Value):
-        below = f"<small>{text(cell.below)}</small>" if cell.below else ""
+        below = f" <small>{text(cell.below)}</small>" if cell.below else ""
         return text(cell.text) + below
     return name(cell)
 

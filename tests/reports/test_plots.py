@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -112,7 +113,7 @@ def test_stairs_go_along_before_they_go_up() -> None:
     steps = Series("a", (0, 0.5, 1), (0, 0.5, 1), stairs=True)
     [line] = points(curves("key", "A line", UNIT, UNIT, [steps]))
     assert len(line) == 5
-    for number, ((x, y), (next_x, next_y)) in enumerate(zip(line, line[1:], strict=False)):
+    for number, ((x, y), (next_x, next_y)) in enumerate(pairwise(line)):
         assert (y == next_y) if number % 2 == 0 else (x == next_x)
 
 
