@@ -47,11 +47,13 @@ def report(
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write one HTML page: findings, defects, leaks; of maps, figures and worst misses.
+    """Write one HTML page about a dataset, or about a tree and models on it.
 
-    The page is one file that needs no network. Standard output is its path.
-    Exit code 1 if it tells of errors, or if a map is missing or wrong; then no
-    page is written.
+    Of a dataset or tree: counts, findings and leaks with their pictures, and
+    all defects. Of maps: figures, curves, the worst misses and false alarms.
+    The page is one file that needs no network; its path is printed.
+    Exit code 1 if the page tells of errors. If a map is missing or wrong, it
+    is named and no page is written.
 
     \b
     Example:
