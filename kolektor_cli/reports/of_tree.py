@@ -106,10 +106,17 @@ def tree_page(
         *([_lost(manifest)] if manifest else []),
         about_part({"tree": checked.fingerprint or "not known", **(fingerprints or {})}),
     ]
-    failed = [check.name for check in checked.checks if check.state == "FAILED"]
-    state = f"Checks that failed: {', '.join(failed)}." if failed else "All checks passed."
-    lead = f"{sum(checked.counts.values())} images, {len(defects)} of them defective. {state}"
+    number = sum(checked.counts.values())
+    lead = f"{number} images, {len(defects)} of them defective. {_state(checked.checks)}"
     return page(f"{checked.category}: MVTec-AD-style tree", paragraph(text(lead)), sections)
+
+
+def _state(checks: Sequence[Check]) -> str:
+    for state, what in (("FAILED", "Checks that failed"), ("warning", "Checks that warn")):
+        names = [check.name for check in checks if check.state == state]
+        if names:
+            return f"{what}: {', '.join(names)}."
+    return "All checks passed."
 
 
 def _overview(checked: CheckedTree) -> Section:

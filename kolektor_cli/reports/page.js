@@ -31,6 +31,7 @@ function enlarge(button) {
   caption.textContent = image.alt;
   large.replaceChildren(image, caption);
   dialog.showModal();
+  large.scrollLeft = (large.scrollWidth - large.clientWidth) / 2;
 }
 document.addEventListener("click", (event) => {
   const sort = event.target.closest(".sort");

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from statistics import median
+
+import cv2
+import numpy as np
 
 from kolektor_cli.errors import KolektorError
 from kolektor_cli.findings import Finding
@@ -179,6 +181,6 @@ def _defect(one: NamedDefect) -> Html:
 def about_part(fingerprints: Mapping[str, str], *parts: Html) -> Section:
     """Return what makes the page reproducible: versions and fingerprints."""
     rows = [("kolektor", __version__)]
-    rows += [(library, version(library)) for library in ("numpy", "opencv-python", "pillow")]
+    rows += [("NumPy", np.__version__), ("OpenCV", cv2.__version__)]
     rows += list(fingerprints.items())
     return chapter("about", "Versions and fingerprints", facts("What made this page", rows), *parts)

@@ -291,6 +291,19 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert page.texts("h1") == [f"{hostile}: raw dataset"]
 
 
+def test_hostile_names_of_models_are_text(tree: Path, tmp_path: Path) -> None:
+    hostile = (
+        "<script>alert(1)<\N{DIVISION SLASH}script>'\"& \N{RIGHT-TO-LEFT OVERRIDE}" + 150 * "x"
+    )
+    for path, scores in noisy(tree).items():
+        place = tmp_path / hostile / path.replace(".png", ".npy")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.save(place, scores)
+    page = read(report(tree, [tmp_path / hostile, noisy(tree, 1)]))
+    assert f"Misses of {hostile}" in page.texts("h2")
+    assert hostile in page.texts("th")
+
+
 def test_file_is_written_all_or_nothing(raw: Path, tmp_path: Path) -> None:
     place = tmp_path / "page.html"
     made = report(raw, output=place)
