@@ -27,9 +27,8 @@ const large = dialog.querySelector(".large");
 function enlarge(button) {
   const image = button.querySelector("img").cloneNode();
   image.className = button.classList.contains("square") ? "square" : "";
-  const caption = document.createElement("p");
-  caption.textContent = image.alt;
-  large.replaceChildren(image, caption);
+  large.replaceChildren(image);
+  dialog.querySelector("p").textContent = image.alt;
   dialog.showModal();
   large.scrollLeft = (large.scrollWidth - large.clientWidth) / 2;
 }

@@ -240,7 +240,7 @@ def page(title: str, lead: Html, sections: Sequence[Section]) -> str:
         f'<nav aria-label="Contents"><ul>{links}</ul></nav></header>\n<main>\n'
         f"{joined(part for _, _, part in sections)}</main>\n"
         '<dialog aria-label="Enlarged picture"><form method="dialog"><button>Close</button></form>'
-        f'<div class="large" tabindex="0"></div></dialog>\n<script>{script}</script>\n'
+        f'<div class="large" tabindex="0"></div><p></p></dialog>\n<script>{script}</script>\n'
         "</body>\n</html>\n"
     )
     return whole.encode("ascii", "xmlcharrefreplace").decode("ascii")
