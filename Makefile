@@ -12,6 +12,7 @@ demo: $(READY)
 	$(BIN)/kolektor inspect build/demo/KolektorSDD
 	$(BIN)/kolektor convert build/demo/KolektorSDD build/demo/data
 	$(BIN)/kolektor verify build/demo/data --source build/demo/KolektorSDD
+	$(BIN)/kolektor report build/demo/KolektorSDD -o build/demo/report.html
 
 PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
 

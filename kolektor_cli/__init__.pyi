@@ -6,6 +6,8 @@ from .core.conversion import convert as convert
 from .core.conversion import plan_conversion as plan_conversion
 from .core.inspection import Inspection as Inspection
 from .core.inspection import inspect as inspect
+from .core.reporting import Report as Report
+from .core.reporting import report as report
 from .core.scoring import save_curves as save_curves
 from .core.scoring import score as score
 from .core.splitting import Splitting as Splitting

@@ -21,6 +21,7 @@ from kolektor_cli.cli.command import Command
 from kolektor_cli.cli.convert import convert
 from kolektor_cli.cli.docs import docs
 from kolektor_cli.cli.inspect import inspect
+from kolektor_cli.cli.report import report
 from kolektor_cli.cli.sample import sample
 from kolektor_cli.cli.score import score
 from kolektor_cli.cli.split import split
@@ -72,7 +73,7 @@ app = typer.Typer(
 )
 
 
-for _command in (inspect, split, convert, verify, score, sample, docs):
+for _command in (inspect, split, convert, verify, score, report, sample, docs):
     app.command(cls=Command)(_command)
 
 

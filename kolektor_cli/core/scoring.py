@@ -82,7 +82,7 @@ def score(
     1.0
     """
     sources = list(maps) if isinstance(maps, (list, tuple)) else [maps]
-    options = _with_crop(options or ScoreOptions(), consumer)
+    options = with_crop(options or ScoreOptions(), consumer)
     check_options(options)
     if image_scores is not None and len(sources) != 1:
         raise UsageError("--image-scores is for one folder of maps; score the others by themselves")
@@ -127,7 +127,14 @@ def _read_defects(
     return {image.path: defects for image, defects in zip(truth.images, found, strict=True)}
 
 
-def _with_crop(options: ScoreOptions, consumer: ConsumerName | None) -> ScoreOptions:
+def with_crop(options: ScoreOptions, consumer: ConsumerName | None) -> ScoreOptions:
+    """Return options with the center crop of the code that made the maps, if one is given.
+
+    Raises
+    ------
+    UsageError
+        There is no such code, or the options have a crop of their own.
+    """
     if consumer is None:
         return options
     require_one_of("for", consumer, CONSUMERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -123,11 +123,16 @@ def verify(
         return Verification(tuple(results), origin.scan.findings if origin else ())
 
 
+def is_tree(path: Path) -> bool:
+    """Return whether a path is a tree, or a folder of such, and surely no raw dataset.
+
+    KolektorSDD2's raw dataset has folders train and test, too.
+    """
+    return path.is_dir() and any(map(has_tree_folders, [path, *path.iterdir()]))
+
+
 def _refuse_raw(out: Path) -> None:
-    """Refuse what is no tree but a raw dataset; KolektorSDD2's has folders train and test, too."""
-    if out.is_dir() and any(map(has_tree_folders, [out, *out.iterdir()])):
-        return
-    if is_dataset(out):
+    if not is_tree(out) and is_dataset(out):
         raise OutputError(
             f"{out}: is not an MVTec-style tree, but the raw dataset; convert it with 'kolektor "
             f"convert {out} OUT', then verify OUT"
@@ -172,13 +177,25 @@ def _verify_category(
     progress: StepProgress,
 ) -> CategoryResult:
     tree = read_tree(folder, jobs, partial(progress, f"verify {folder.name}"))
-    checks = [*CONTRACT_CHECKS, *MANIFEST_CHECKS, *leak_checks(strict=strict, jobs=jobs)]
-    if consumer is not None:
-        checks.append(_consumer_check(consumer))
+    more = [] if consumer is None else [_consumer_check(consumer)]
     if origin is not None:
-        checks.append(_source_check(origin, jobs, partial(progress, f"derive {folder.name}")))
+        more.append(_source_check(origin, jobs, partial(progress, f"derive {folder.name}")))
+    return check_tree(tree, more, strict=strict, jobs=jobs)
+
+
+def check_tree(
+    tree: Tree, more: Sequence[TreeCheck] = (), *, strict: bool = False, jobs: int | None = None
+) -> CategoryResult:
+    """Return the checks that every tree is put to, and `more`.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be read.
+    """
+    checks = [*CONTRACT_CHECKS, *MANIFEST_CHECKS, *leak_checks(strict=strict, jobs=jobs), *more]
     return CategoryResult(
-        category=folder.resolve().name,
+        category=tree.path.resolve().name,
         counts=_count(tree),
         fingerprint=_fingerprint(tree),
         checks=tuple(check.run(tree) for check in checks),

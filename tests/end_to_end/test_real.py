@@ -14,14 +14,17 @@ import cv2
 import numpy as np
 import pytest
 
+from kolektor_cli.core.reporting import report
 from kolektor_cli.core.splitting import split_scan
 from kolektor_cli.imaging.windows import windows_over_defects
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.splits.protocols import balanced
 from kolektor_cli.splits.split import SplitOptions, find_leaks
+from kolektor_cli.tree.dataset import load_tree
 from tests import pipeline
 from tests.conftest import snapshot
 from tests.end_to_end.conftest import MakeOnce
+from tests.pages import read_page
 from tests.running import run
 from tests.samples import count_samples
 from tests.trees import check
@@ -222,3 +225,27 @@ def test_windows_are_those_of_an_exact_cover(real: Path, side: int, sha256: str)
                 if mask.any():
                     digest.update(f"{name} {windows_over_defects(mask, side)}\n".encode())
     assert digest.hexdigest() == sha256
+
+
+def test_report_of_the_real_dataset_is_small_enough_to_send(
+    real: Path, real_data: Path, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    for image in load_tree(real_data):
+        if image.split == "test":
+            place = tmp_path / "maps" / image.path.replace(".png", ".npy")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            mask = cv2.resize(image.mask(), (125, 310), interpolation=cv2.INTER_AREA)
+            np.save(place, (mask / 255 + random.normal(0, 0.1, mask.shape)).astype(np.float32))
+    made = report(real_data, tmp_path / "maps")
+    assert made.ok
+    assert made.size < 8_000_000
+    page = read_page(made.page)
+    # Of each defect its close-up, the image and the heat map; of 24 good images the last two; the
+    # map of positions, and three times the scale.
+    assert len(page.all("img")) == 52 * 3 + 24 * 2 + 4
+    source = report(real)
+    assert source.ok
+    assert source.size < 5_000_000
+    # Of each defect two pictures, 24 pairs, and three findings about masks; the map and its scale.
+    assert len(read_page(source.page).all("img")) == 52 * 2 + 24 * 2 + 3 + 2

@@ -1,0 +1,94 @@
+"""``kolektor report``: one page about a dataset, or about a tree and models on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kolektor_cli.cli.options import JobsOption, QuietOption
+from kolektor_cli.consumers.catalogue import ConsumerName
+
+
+def report(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE|OUT",
+            help="The raw dataset: folder, .zip or .tar; or a category folder.",
+        ),
+    ],
+    maps: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="MAPS...",
+            help="Folders with a map for each test image, or .npz.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout."),
+    ] = Path("report.html"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
+    consumer: Annotated[
+        ConsumerName | None,
+        typer.Option("--for", help="Code that made the maps: they show its center crop."),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write one HTML page about a dataset, or about a tree and models on it.
+
+    Of a dataset or tree: counts, findings and leaks with their pictures, and
+    all defects. Of maps: figures, curves, the worst misses and false alarms.
+    The page is one file that needs no network; its path is printed.
+    Exit code 1 if the page tells of errors. If a map is missing or wrong, it
+    is named and no page is written.
+
+    \b
+    Example:
+      kolektor report KolektorSDD.zip
+      kolektor report data/metal -o metal.html
+      kolektor report data/metal runs/patchcore runs/fastflow --force
+    """
+    from kolektor_cli.cli.output import Console, exit_unless
+    from kolektor_cli.core.reporting import DRAWS
+    from kolektor_cli.core.reporting import report as make_report
+    from kolektor_cli.scoring.options import ScoreOptions, parse_crop
+
+    file = None if str(output) == "-" else output
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        made = make_report(
+            place,
+            list(maps or ()),
+            options=ScoreOptions(draws=DRAWS, crop=parse_crop(crop) if crop else None),
+            consumer=consumer,
+            output=file,
+            force=force,
+            jobs=jobs,
+            progress=progress,
+        )
+    if not made.page:
+        console.findings(made.findings, to_error=True)
+        raise typer.Exit(3 if made.scores and made.scores.unreadable else 1)
+    if file is None:
+        console.text(made.page)
+    else:
+        console.line(str(file))
+    errors = sum(finding.severity == "error" for finding in made.findings)
+    if errors:
+        console.note(
+            f"the page tells of {errors} errors" if errors > 1 else "the page tells of 1 error"
+        )
+    exit_unless(made.ok)
