@@ -1,0 +1,1 @@
+"""Pictures and pages: overlays, contact sheets, panels, plots and the HTML report."""
