@@ -8,6 +8,10 @@ from .core.inspection import Inspection as Inspection
 from .core.inspection import inspect as inspect
 from .core.scoring import save_curves as save_curves
 from .core.scoring import score as score
+from .core.showing import Picture as Picture
+from .core.showing import ShowOptions as ShowOptions
+from .core.showing import Which as Which
+from .core.showing import show as show
 from .core.splitting import Splitting as Splitting
 from .core.splitting import split as split
 from .core.steps import StepProgress as StepProgress
@@ -40,6 +44,8 @@ from .imaging.geometry import to_source as to_source
 from .raw.releases import ReleaseLayout as ReleaseLayout
 from .raw.scan import Scan as Scan
 from .raw.synthetic import SyntheticCounts as SyntheticCounts
+from .reports.lettering import Text as Text
+from .reports.sheet import Page as Page
 from .samples import Duplicate as Duplicate
 from .samples import DuplicateKind as DuplicateKind
 from .samples import Label as Label

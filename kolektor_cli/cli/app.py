@@ -23,6 +23,7 @@ from kolektor_cli.cli.docs import docs
 from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.sample import sample
 from kolektor_cli.cli.score import score
+from kolektor_cli.cli.show import show
 from kolektor_cli.cli.split import split
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.cli.verify import verify
@@ -72,7 +73,7 @@ app = typer.Typer(
 )
 
 
-for _command in (inspect, split, convert, verify, score, sample, docs):
+for _command in (inspect, split, convert, verify, score, show, sample, docs):
     app.command(cls=Command)(_command)
 
 
