@@ -8,9 +8,9 @@ from .core.inspection import Inspection as Inspection
 from .core.inspection import inspect as inspect
 from .core.scoring import save_curves as save_curves
 from .core.scoring import score as score
+from .core.show_plan import ShowOptions as ShowOptions
+from .core.show_plan import Which as Which
 from .core.showing import Picture as Picture
-from .core.showing import ShowOptions as ShowOptions
-from .core.showing import Which as Which
 from .core.showing import show as show
 from .core.splitting import Splitting as Splitting
 from .core.splitting import split as split

@@ -11,7 +11,7 @@ from kolektor_cli.cli.options import JobsOption, QuietOption, SizeOption, parse_
 from kolektor_cli.tree.fit import FitName
 
 if TYPE_CHECKING:
-    from kolektor_cli.core.showing import Which
+    from kolektor_cli.core.show_plan import Which
 
 
 def show(
@@ -66,7 +66,7 @@ def show(
     ] = None,
     cell: Annotated[
         int | None,
-        typer.Option(metavar="N", min=16, help="Longest side of each picture in pixels."),
+        typer.Option(metavar="N", min=16, max=8192, help="Longest side of each picture in pixels."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file of --output if it exists.")
@@ -85,7 +85,7 @@ def show(
       kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.core.showing import ShowOptions
+    from kolektor_cli.core.show_plan import ShowOptions
     from kolektor_cli.core.showing import show as draw
 
     options = ShowOptions(

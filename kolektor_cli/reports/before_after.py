@@ -58,12 +58,12 @@ def fit_cell(
     defects = (_turned(mask, turned), OUTLINE)
     before = marked(_turned(image, turned), [*windows, defects], side, side)
     lost = small_mask(_turned(lost_by(mask, places), turned), side, side)
-    parts = [Part(lost_drawn(before, lost), "source")]
+    parts = [Part(lost_drawn(before, lost), ("source",))]
     for number, place in enumerate(places, 1):
         after = _turned(transform_image(image, place), turned)
         kept = _turned(transform_mask(mask, place), turned)
         label = f"output {number}" if len(places) > 1 else "output"
-        parts.append(Part(marked(after, [(kept, OUTLINE)], side, before.shape[0]), label))
+        parts.append(Part(marked(after, [(kept, OUTLINE)], side, before.shape[0]), (label,)))
     return Cell(tuple(parts), caption)
 
 

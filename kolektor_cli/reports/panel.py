@@ -59,12 +59,12 @@ def panel_cell(
     outlines = [(truth, OUTLINE), (found, SECOND_OUTLINE)]
     return Cell(
         (
-            Part(fitted(to_rgb(image), *space), "image"),
-            Part(_white(truth, *space), "ground truth"),
-            Part(heat, "heat map"),
+            Part(to_rgb(fitted(image, *space)), ("image",)),
+            Part(_white(truth, *space), ("ground truth",)),
+            Part(heat, ("heat map",)),
             Part(color_bar(heat.shape[0], _BAR), aside=(high, low)),
-            Part(_white(found, *space), "predicted mask"),
-            Part(marked(image, outlines, *space), "outlines"),
+            Part(_white(found, *space), ("predicted mask",)),
+            Part(marked(image, outlines, *space), ("outlines",)),
         ),
         caption,
     )

@@ -37,8 +37,11 @@ PAPER = 255
 MARGIN, GAP, CLOSE = 16, 20, 6
 """Pixels around the page, between cells, and between what belongs to one cell."""
 
-_LEAST_COLUMN = 16
-"""The narrowest column, in heights of a letter: a name needs not be broken after each letter."""
+_LEAST_COLUMN, _LEAST_LABEL = 16, 8
+"""The narrowest column, and the narrowest label of one picture, in heights of a letter."""
+
+
+_SMALLER = "give a smaller --cell, or name samples"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +53,13 @@ class Part:
     pixels
         Height x width x 3 uint8 (RGB).
     label
-        What stands below it.
+        Lines above it, which may be long.
     aside
         What stands on its right, at the top and at the bottom, as beside a colour bar.
     """
 
     pixels: Pixels
-    label: str = ""
+    label: tuple[str, ...] = ()
     aside: tuple[str, str] = ("", "")
 
 
@@ -98,7 +101,7 @@ def marked(image: Pixels, marks: Sequence[tuple[Pixels, RGB]], width: int, heigh
     width, height
         The space in pixels; see `kolektor_cli.reports.overlay.fitted`.
     """
-    drawn = fitted(to_rgb(image), width, height)
+    drawn = to_rgb(fitted(image, width, height))
     for mask, color in marks:
         drawn = outlined(drawn, small_mask(mask, width, height), color)
     return drawn
@@ -139,7 +142,7 @@ def inset_side(side: int) -> int:
 def pair_cell(
     first: tuple[Pixels, Pixels | None],
     second: tuple[Pixels, Pixels | None],
-    labels: tuple[str, str],
+    labels: tuple[tuple[str, ...], tuple[str, ...]],
     caption: tuple[str, ...],
     side: int,
 ) -> Cell:
@@ -221,19 +224,39 @@ def _columns(number: int, width: int, height: int) -> int:
     )
 
 
+def refuse_too_many(cell: Cell, number: int) -> None:
+    """Refuse to make as many cells as large as one, far beyond what `arrange` takes.
+
+    Raises
+    ------
+    UsageError
+        See above.
+    """
+    pixels = sum(part.pixels.shape[0] * part.pixels.shape[1] for part in cell.parts) * number
+    if pixels > 2 * MAX_PIXELS:
+        raise UsageError(
+            f"{number} pictures of this size have {pixels} pixels, more than {MAX_PIXELS}; "
+            f"{_SMALLER}"
+        )
+
+
 def _refuse_too_large(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise UsageError(
-            f"the picture would have {width}x{height} pixels, more than {MAX_PIXELS}; give a "
-            "smaller --cell, or name samples"
+            f"the picture would have {width}x{height} pixels, more than {MAX_PIXELS}; {_SMALLER}"
         )
+
+
+def _label(part: Part, size: int) -> list[str]:
+    width = max(int(part.pixels.shape[1]), _LEAST_LABEL * size)
+    return [*chain.from_iterable(wrapped(line, width, size) for line in part.label)]
 
 
 def _part_width(part: Part, size: int) -> int:
     width = int(part.pixels.shape[1])
     if any(part.aside):
         width += CLOSE + max(width_of(text, size) for text in part.aside)
-    return max(width, width_of(part.label, size) if part.label else 0)
+    return max([width, *(width_of(line, size) for line in _label(part, size))])
 
 
 def _width(cell: Cell, size: int) -> int:
@@ -244,28 +267,31 @@ def _lines(cell: Cell, column: int, size: int) -> list[str]:
     return [*chain.from_iterable(wrapped(line, column, size) for line in cell.caption)]
 
 
+def _label_height(cell: Cell, size: int) -> int:
+    return max(len(_label(part, size)) for part in cell.parts) * line_height(size)
+
+
 def _pictures_height(cell: Cell) -> int:
     return max(len(part.pixels) for part in cell.parts)
 
 
 def _height(cell: Cell, column: int, size: int) -> int:
-    lines = len(_lines(cell, column, size)) + any(part.label for part in cell.parts)
-    return _pictures_height(cell) + CLOSE + lines * line_height(size)
+    captions = len(_lines(cell, column, size)) * line_height(size)
+    return _label_height(cell, size) + _pictures_height(cell) + CLOSE + captions
 
 
 def _put(plain: Pixels, cell: Cell, left: int, top: int, column: int, size: int) -> Iterator[Text]:
     """Copy a cell's pictures to the page; yield its texts."""
-    below, x = top + _pictures_height(cell) + CLOSE // 2, left
+    x, first = left, top + _label_height(cell, size)
     for part in cell.parts:
+        yield from lines_at(_label(part, size), x, top, size)
         height, width = part.pixels.shape[:2]
-        plain[top : top + height, x : x + width] = part.pixels
-        yield from lines_at([part.label] if part.label else [], x, below, size)
+        plain[first : first + height, x : x + width] = part.pixels
         if any(part.aside):
             high, low = part.aside
-            yield from lines_at([high], x + width + CLOSE, top, size)
-            end = max(top + height - line_height(size), top + line_height(size))
+            yield from lines_at([high], x + width + CLOSE, first, size)
+            end = first + max(height - line_height(size), line_height(size))
             yield from lines_at([low], x + width + CLOSE, end, size)
         x += _part_width(part, size) + CLOSE
-    if any(part.label for part in cell.parts):
-        below += line_height(size)
+    below = first + _pictures_height(cell) + CLOSE // 2
     yield from lines_at(_lines(cell, column, size), left, below, size)
