@@ -157,6 +157,6 @@ def _panel(model: _Model, image: TreeImage, side: int) -> Cell:
     scores: npt.NDArray[np.floating[Any]] = np.full(pixels.shape[:2], np.nan, placed.scores.dtype)
     left, top, width, height = placed.window
     scores[top : top + height, left : left + width] = placed.scores
-    told = f"score {number_text(model.scores[image.path])}"
-    caption = caption_of(image, mask, told)
+    score_text, threshold = map(number_text, (model.scores[image.path], model.threshold))
+    caption = caption_of(image, mask, f"score {score_text}", f"threshold {threshold}")
     return panel_cell(pixels, mask, scores, model.scale, model.threshold, caption, side)

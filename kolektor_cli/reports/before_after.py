@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kolektor_cli.imaging.geometry import Geometry
+from kolektor_cli.imaging.geometry import Geometry, Size
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.resample import transform_image, transform_mask
 from kolektor_cli.reports.overlay import OUTLINE, SECOND_OUTLINE, laid
@@ -51,7 +51,7 @@ def fit_cell(
     caption
         The lines below.
     side
-        The longest side of the source in pixels; outputs are no higher than it.
+        The longest side of the source in pixels. Outputs are about as large as their windows on it.
     """
     turned = laid(mask) is not mask
     windows = [(_turned(_window(mask, place), turned), SECOND_OUTLINE) for place in places]
@@ -63,8 +63,19 @@ def fit_cell(
         after = _turned(transform_image(image, place), turned)
         kept = _turned(transform_mask(mask, place), turned)
         label = f"output {number}" if len(places) > 1 else "output"
-        parts.append(Part(marked(after, [(kept, OUTLINE)], side, before.shape[0]), (label,)))
+        space = _space(after, place, before.shape[0] * before.shape[1] / mask.size)
+        parts.append(Part(marked(after, [(kept, OUTLINE)], *space), (label,)))
     return Cell(tuple(parts), caption)
+
+
+def _space(after: Pixels, place: Geometry, enlarged: float) -> Size:
+    """Return width and height for an output, as its window has on the source.
+
+    `enlarged` is how many times as many pixels the source has in its picture.
+    """
+    _, _, width, height = place.window
+    scale = min(width / place.placement[2], height / place.placement[3]) * enlarged**0.5
+    return max(round(after.shape[1] * scale), 1), max(round(after.shape[0] * scale), 1)
 
 
 def _window(mask: Pixels, place: Geometry) -> Pixels:
