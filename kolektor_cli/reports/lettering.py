@@ -82,15 +82,26 @@ def width_of(text: str, size: int) -> int:
 
 
 def wrapped(text: str, width: int, size: int) -> list[str]:
-    """Return a text in lines of at most `width` pixels, one character at least; nothing is cut."""
-    lines, start, used = [], 0, 0.0
-    for place, letter in enumerate(text):
-        advance = _advance(letter, size)
-        if used + advance > width and place > start:
-            lines.append(text[start:place])
-            start, used = place, 0.0
-        used += advance
-    return [*lines, text[start:]]
+    """Return a text in lines of at most `width` pixels, one character at least; nothing is cut.
+
+    Lines end with a space where they can, else anywhere, as within a long name.
+    """
+    lines = []
+    while (end := _first_line(text, width, size)) < len(text):
+        end = text.rfind(" ", 0, end) + 1 or end
+        lines.append(text[:end])
+        text = text[end:]
+    return [*lines, text]
+
+
+def _first_line(text: str, width: int, size: int) -> int:
+    """Return how many characters fit into a line; one does always."""
+    used = 0.0
+    for number, letter in enumerate(text):
+        used += _advance(letter, size)
+        if used > width and number:
+            return number
+    return len(text)
 
 
 @lru_cache(maxsize=4096)

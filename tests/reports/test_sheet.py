@@ -28,7 +28,8 @@ def holds(page: Page, pixels: np.ndarray) -> list[tuple[int, int]]:
     """Find where a picture lies on a page: rows and columns."""
     height, width = pixels.shape[:2]
     windows = np.lib.stride_tricks.sliding_window_view(page.plain[:, :, 0], (height, width))
-    return [tuple(p) for p in np.argwhere((windows == pixels[:, :, 0]).all(axis=(2, 3))).tolist()]
+    places = np.argwhere((windows == pixels[:, :, 0]).all(axis=(2, 3)))
+    return [(row, column) for row, column in places.tolist()]
 
 
 def marked_box(height: int = 30, width: int = 50) -> np.ndarray:
@@ -63,6 +64,15 @@ def test_captions_lie_on_paper_inside_the_page() -> None:
     for text in page.texts:
         assert text.x + width_of(text.text, text.size) <= width
         assert text.y <= height
+
+
+def test_headings_break_between_words() -> None:
+    heading = "three samples of four, all of them defective"
+    page = arrange([plain_cell(1)], [heading], side=100)
+    lines = [text.text for text in page.texts]
+    assert len(lines) > 1
+    assert "".join(lines) == heading
+    assert all(line.endswith(" ") for line in lines[:-1])
 
 
 def test_page_comes_near_a_square() -> None:
