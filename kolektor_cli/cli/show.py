@@ -74,9 +74,9 @@ def show(
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw all defective samples on one page, each with its outline and a close-up.
+    """Draw all defective samples on one page, each outlined and enlarged.
 
-    Or others: see the options. Prints the path of the picture.
+    Or those that the options choose. Prints the path of the picture.
 
     \b
     Example:
