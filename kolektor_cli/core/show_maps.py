@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from kolektor_cli.core.scoring import score
 from kolektor_cli.core.show_plan import ShowOptions, ShowPlan, caption_of, side_of
-from kolektor_cli.core.show_tree import choose_images, longest_sides
+from kolektor_cli.core.show_tree import choose_images, longest_sides, read_pair
 from kolektor_cli.core.steps import StepProgress
 from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.io.parallel import parallel_map
@@ -152,8 +152,7 @@ def _ends(maps: Maps, images: Mapping[str, TruthImage], path: str) -> tuple[floa
 
 def _panel(model: _Model, image: TreeImage, side: int) -> Cell:
     placed = _placed(model.maps, model.images[image.path])
-    pixels = image.image()
-    mask = image.mask() if image.label == "defective" else None
+    pixels, mask = read_pair(image)
     scores: npt.NDArray[np.floating[Any]] = np.full(pixels.shape[:2], np.nan, placed.scores.dtype)
     left, top, width, height = placed.window
     scores[top : top + height, left : left + width] = placed.scores

@@ -17,6 +17,7 @@ from kolektor_cli.core.show_plan import (
     side_of,
 )
 from kolektor_cli.errors import OutputError
+from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.reports.sheet import Cell, pair_cell, picture_cell
 from kolektor_cli.tree.dataset import TreeImage, load_tree
 from kolektor_cli.tree.layout import MANIFEST_NAME
@@ -81,9 +82,29 @@ def _longest(image: TreeImage) -> int:
     return int(max(image.image().shape[:2]))
 
 
+def read_pair(image: TreeImage) -> tuple[Pixels, Pixels | None]:
+    """Return an image with its mask, or None if it is good.
+
+    Raises
+    ------
+    OutputError, ImageError
+        One of both cannot be read or decoded, or they differ in size.
+    """
+    pixels = image.image()
+    if image.label == "good":
+        return pixels, None
+    mask = image.mask()
+    if mask.shape != pixels.shape[:2]:
+        raise OutputError(
+            f"{image.folder / image.path}: has another size than its mask; "
+            f"'kolektor verify {image.folder}' tells all"
+        )
+    return pixels, mask
+
+
 def _image_cell(image: TreeImage, side: int) -> Cell:
-    mask = image.mask() if image.label == "defective" else None
-    return picture_cell(image.image(), mask, caption_of(image, mask), side)
+    pixels, mask = read_pair(image)
+    return picture_cell(pixels, mask, caption_of(image, mask), side)
 
 
 def _plan_leaks(
@@ -122,7 +143,6 @@ def _leaks(images: Sequence[TreeImage]) -> Iterator[tuple[TreeImage, TreeImage]]
 
 
 def _leak_cell(first: TreeImage, second: TreeImage, side: int) -> Cell:
-    mask = second.mask() if second.label == "defective" else None
-    labels = (caption_of(first, None), caption_of(second, mask))
-    pair = ((first.image(), None), (second.image(), mask))
+    pair = read_pair(first), read_pair(second)
+    labels = caption_of(first, None), caption_of(second, pair[1][1])
     return pair_cell(*pair, labels, ("identical pixels",), side)

@@ -25,8 +25,8 @@ from kolektor_cli.io.staging import replace_file
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.reports.files import encode_page, page_suffix
 from kolektor_cli.reports.sheet import Page, arrange, refuse_too_many
-from kolektor_cli.scoring.model import MapSource
-from kolektor_cli.tree.read import has_tree_folders
+from kolektor_cli.scoring.model import MapSource, place_of
+from kolektor_cli.tree.read import find_categories, has_tree_folders
 
 _CELLS = range(16, 8193)
 """The sides of pictures, in pixels, that can be asked for."""
@@ -137,7 +137,11 @@ def _draw_tree(
     if options.fit or options.size:
         raise UsageError("--fit and --size are for a source: a tree is fitted already")
     if file is not None:
-        refuse_inputs(file, inputs_at(folder))
+        read = find_categories(folder)
+        if maps is not None and place_of(maps):
+            read.append(Path(place_of(maps)))
+        for place in read:
+            refuse_inputs(file, inputs_at(place))
     if maps is None:
         plan = plan_tree(folder, samples, options)
     else:

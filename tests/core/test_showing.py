@@ -22,7 +22,7 @@ from kolektor_cli.reports.overlay import LOST, OUTLINE, SECOND_OUTLINE, heat_map
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.dataset import load_tree
 from tests.archives import zip_of
-from tests.conftest import MakeDataset, write_defects, write_pair
+from tests.conftest import MakeDataset, box_mask, write_defects, write_pair, write_png
 
 PAIRS = ShowOptions(which="pairs")
 
@@ -89,6 +89,12 @@ def test_tree_of_others_is_shown(foreign: Path) -> None:
     assert {"test/crack/000.png", "test/crack/001.png", "test/hole/000.png"} <= {*texts(picture)}
     image = load_tree(foreign)["test/hole/000.png"]
     assert holds(picture, laid(outlined(image.image(), image.mask())))
+
+
+def test_mask_of_another_size_is_refused(foreign: Path) -> None:
+    write_png(foreign / "ground_truth/hole/000_mask.png", box_mask((40, 50)))
+    with pytest.raises(OutputError, match=r"hole/000.png: has another size than its mask"):
+        show(foreign)
 
 
 def same(place: Path, options: ShowOptions, maps: Any = None) -> None:
@@ -180,6 +186,14 @@ def test_panels_share_one_scale_and_the_threshold_of_score(tree: Path) -> None:
         both = outlined(outlined(image.image(), image.mask()), found, SECOND_OUTLINE)
         assert holds(picture, both)
         assert any(f"score {scores.max():.4g}, threshold" in text for text in texts(picture))
+
+
+def test_maps_are_not_written_over(tree: Path, tmp_path: Path) -> None:
+    for path, scores in maps_of(tree).items():
+        write_png(tmp_path / "maps" / path, (scores * 30).astype(np.uint8))
+    with pytest.raises(UsageError, match="inside"):
+        show(tree, maps=tmp_path / "maps", output=tmp_path / "maps/show.png")
+    assert show(tree.parent, maps=tmp_path / "maps", output=tree.parent / "show.png").cells == 3
 
 
 def test_given_threshold_is_taken(tree: Path) -> None:
