@@ -17,7 +17,7 @@ from kolektor_cli.reports.overlay import (
     heat_map,
     to_rgb,
 )
-from kolektor_cli.reports.sheet import Cell, Part, marked
+from kolektor_cli.reports.sheet import Cell, Part, marked, small_mask
 
 _BAR = 12
 """Width of a colour bar in pixels."""
@@ -89,4 +89,6 @@ def _heat(scores: npt.NDArray[np.floating[Any]], scale: tuple[float, float]) -> 
 
 
 def _white(mask: Pixels, width: int, height: int) -> Pixels:
-    return to_rgb(fitted(np.where(mask > 0, 255, 0).astype(np.uint8), width, height))
+    # White where an outline would be, so that a thin defect does not fade.
+    small = small_mask(mask, width, height)
+    return to_rgb(np.where(small > 0, 255, 0).astype(np.uint8))

@@ -196,6 +196,14 @@ def test_maps_are_not_written_over(tree: Path, tmp_path: Path) -> None:
     assert show(tree.parent, maps=tmp_path / "maps", output=tree.parent / "show.png").cells == 3
 
 
+def test_maps_in_one_file_are_shown_as_others(tree: Path, tmp_path: Path) -> None:
+    maps = maps_of(tree)
+    paths = [*reversed(maps)]
+    np.savez(tmp_path / "maps.npz", maps=np.array([maps[p] for p in paths]), paths=np.array(paths))
+    shown, wanted = (show(tree, maps=source) for source in (tmp_path / "maps.npz", maps))
+    assert (shown.page.plain == wanted.page.plain).all()
+
+
 def test_given_threshold_is_taken(tree: Path) -> None:
     options = ShowOptions(threshold=0.25, which="all")
     picture = show(tree, options=options, maps=maps_of(tree))
