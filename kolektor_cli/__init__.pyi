@@ -10,6 +10,10 @@ from .core.reporting import Report as Report
 from .core.reporting import report as report
 from .core.scoring import save_curves as save_curves
 from .core.scoring import score as score
+from .core.show_plan import ShowOptions as ShowOptions
+from .core.show_plan import Which as Which
+from .core.showing import Picture as Picture
+from .core.showing import show as show
 from .core.splitting import Splitting as Splitting
 from .core.splitting import split as split
 from .core.steps import StepProgress as StepProgress
@@ -42,6 +46,8 @@ from .imaging.geometry import to_source as to_source
 from .raw.releases import ReleaseLayout as ReleaseLayout
 from .raw.scan import Scan as Scan
 from .raw.synthetic import SyntheticCounts as SyntheticCounts
+from .reports.lettering import Text as Text
+from .reports.sheet import Page as Page
 from .samples import Duplicate as Duplicate
 from .samples import DuplicateKind as DuplicateKind
 from .samples import Label as Label

@@ -152,6 +152,7 @@ def measure(work: Path, folder: Path, archive: Path) -> tuple[Runs, list[Goal]]:
             "verify": lambda _: [*KOLEKTOR, "verify", trees["rgb"]],
             "verify, gray": lambda _: [*KOLEKTOR, "verify", trees["gray"]],
             "score": lambda _: [*KOLEKTOR, "score", trees["rgb"], str(maps)],
+            "show": lambda _: [*KOLEKTOR, "show", str(archive), "-o", "-"],
             "--help": lambda _: [*KOLEKTOR, "--help"],
             "--version": lambda _: [*KOLEKTOR, "--version"],
         },
@@ -173,6 +174,8 @@ def measure(work: Path, folder: Path, archive: Path) -> tuple[Runs, list[Goal]]:
         Goal("--version", seconds(runs["--version"]), 0.12, " s"),
         Goal("score, of processors", median(run.cpu for run in runs["score"]), 3.5, " s"),
         Goal("score: memory", memory(runs["score"]), 450, " MB"),
+        Goal("show", seconds(runs["show"]), 3.0, " s"),
+        Goal("show: memory", memory(runs["show"]), 400, " MB"),
         Goal("convert: memory", memory(rgb), 250, " MB"),
         Goal("verify: memory", memory(runs["verify"]), 250, " MB"),
     ]

@@ -13,7 +13,7 @@ import pytest
 import kolektor_cli
 
 VERBS = (
-    *("convert", "inspect", "load_tree", "plan_conversion", "report", "score", "split"),
+    *("convert", "inspect", "load_tree", "plan_conversion", "report", "score", "show", "split"),
     *("synthesize", "verify"),
 )
 NAMES = [name for name in dir(kolektor_cli) if not name.startswith("_")]

@@ -24,6 +24,7 @@ from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.report import report
 from kolektor_cli.cli.sample import sample
 from kolektor_cli.cli.score import score
+from kolektor_cli.cli.show import show
 from kolektor_cli.cli.split import split
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.cli.verify import verify
@@ -73,7 +74,7 @@ app = typer.Typer(
 )
 
 
-for _command in (inspect, split, convert, verify, score, report, sample, docs):
+for _command in (inspect, split, convert, verify, score, show, report, sample, docs):
     app.command(cls=Command)(_command)
 
 

@@ -78,6 +78,15 @@ class Console:
         except BrokenPipeError:
             discard(sys.stdout)
 
+    def data(self, data: bytes) -> None:
+        """Print bytes as they are."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            discard(sys.stdout)
+
     def document(self, markdown: str) -> None:
         """Print a text in Markdown: laid out on a terminal, else as it is."""
         if not self._out.is_terminal:

@@ -162,7 +162,8 @@ def test_python_examples_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["inspect", "split", "convert", "verify", "score", "report", "sample", "docs"]
+    "command",
+    ["inspect", "split", "convert", "verify", "score", "show", "report", "sample", "docs"],
 )
 def test_help_text_is_the_real_one(command: str) -> None:
     real = run(command, "--help", COLUMNS="80").stdout

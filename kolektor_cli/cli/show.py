@@ -1,0 +1,125 @@
+"""``kolektor show``: pictures of samples and of what models make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kolektor_cli.cli.options import JobsOption, QuietOption, SizeOption, parse_size
+from kolektor_cli.tree.fit import FitName
+
+if TYPE_CHECKING:
+    from kolektor_cli.core.show_plan import Which
+
+
+def show(
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE|OUT", help="A raw dataset, or a category folder."),
+    ],
+    samples: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SAMPLE", help="Names like kos01/Part5, or paths in OUT; shown large."
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .png, .pdf or .svg; - writes a PNG to standard output.",
+        ),
+    ] = Path("show.png"),
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MAPS", help="Show OUT's test images beside these anomaly maps of them."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            help="With --maps: predict defects from this score on; default: that of the best "
+            "pixel F1 on test.",
+        ),
+    ] = None,
+    good: Annotated[bool, typer.Option("--good", help="Show the good samples.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show all samples.")] = False,
+    pairs: Annotated[
+        bool,
+        typer.Option(
+            "--pairs", help="Show samples that are one picture; of OUT, those in train and test."
+        ),
+    ] = False,
+    fit: Annotated[
+        FitName | None,
+        typer.Option("--fit", help="Show what this fit makes of SOURCE, and what it loses."),
+    ] = None,
+    size: SizeOption = None,
+    columns: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Pictures in a row.")
+    ] = None,
+    cell: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=16, max=8192, help="Longest side of each picture in pixels."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw all defective samples on one page, each outlined and enlarged.
+
+    Or those that the options choose. Prints the path of the picture.
+
+    \b
+    Example:
+      kolektor show KolektorSDD.zip -o defects.png
+      kolektor show KolektorSDD.zip --fit crop --size 512
+      kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
+    """
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.show_plan import ShowOptions
+    from kolektor_cli.core.showing import show as draw
+
+    options = ShowOptions(
+        which=_which(good=good, all=every, pairs=pairs),
+        columns=columns,
+        cell=cell,
+        fit=fit,
+        size=parse_size(size),
+        threshold=threshold,
+    )
+    file = None if str(output) == "-" else output
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        picture = draw(
+            place,
+            samples or (),
+            options,
+            maps=maps,
+            output=file,
+            force=force,
+            jobs=jobs,
+            progress=progress,
+        )
+    console.notes(picture.findings)
+    if file is None:
+        console.data(picture.encoded())
+    else:
+        console.line(str(file))
+
+
+def _which(**asked: bool) -> Which:
+    """Return what is asked for; the names are those of the options."""
+    given = [name for name, wanted in asked.items() if wanted]
+    if len(given) > 1:
+        names = " and ".join(f"--{name}" for name in given)
+        raise typer.BadParameter(f"{names} contradict each other; give one")
+    return given[0] if given else "defective"  # type: ignore[return-value]
