@@ -109,6 +109,18 @@ ConsumerOption: TypeAlias = Annotated[
     typer.Option("--for", help="Code that is to train on the tree: its needs are met."),
 ]
 
+MapsOfOption: TypeAlias = Annotated[
+    ConsumerName | None,
+    typer.Option("--for", help="Code that made the maps: they show its center crop."),
+]
+
+CropOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
+    ),
+]
+
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
 ]

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import JobsOption, QuietOption
-from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.cli.options import CropOption, JobsOption, MapsOfOption, QuietOption
 
 
 def report(
@@ -34,16 +33,8 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file of --output if it exists.")
     ] = False,
-    consumer: Annotated[
-        ConsumerName | None,
-        typer.Option("--for", help="Code that made the maps: they show its center crop."),
-    ] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
-        ),
-    ] = None,
+    consumer: MapsOfOption = None,
+    crop: CropOption = None,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kolektor_cli.cli.options import JobsOption, JsonOption, QuietOption, SeedOption
-from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.cli.options import (
+    CropOption,
+    JobsOption,
+    JsonOption,
+    MapsOfOption,
+    QuietOption,
+    SeedOption,
+)
 from kolektor_cli.errors import OutputError
 
 if TYPE_CHECKING:
@@ -50,16 +56,8 @@ def score(
         Path | None,
         typer.Option(metavar="FILE", help="Take image scores from a CSV file: path,score."),
     ] = None,
-    consumer: Annotated[
-        ConsumerName | None,
-        typer.Option("--for", help="Code that made the maps: they show its center crop."),
-    ] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
-        ),
-    ] = None,
+    consumer: MapsOfOption = None,
+    crop: CropOption = None,
     exact_size: Annotated[
         bool, typer.Option("--exact-size", help="Refuse maps that are not of their image's size.")
     ] = False,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kolektor_cli.cli.options import JobsOption, QuietOption, SizeOption, parse_size
+from kolektor_cli.cli.options import (
+    CropOption,
+    JobsOption,
+    MapsOfOption,
+    QuietOption,
+    SizeOption,
+    parse_size,
+)
 from kolektor_cli.tree.fit import FitName
 
 if TYPE_CHECKING:
@@ -48,6 +55,8 @@ def show(
             "pixel F1 on test.",
         ),
     ] = None,
+    consumer: MapsOfOption = None,
+    crop: CropOption = None,
     good: Annotated[bool, typer.Option("--good", help="Show the good samples.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Show all samples.")] = False,
     pairs: Annotated[
@@ -87,6 +96,7 @@ def show(
     from kolektor_cli.cli.output import Console
     from kolektor_cli.core.show_plan import ShowOptions
     from kolektor_cli.core.showing import show as draw
+    from kolektor_cli.scoring.options import parse_crop
 
     options = ShowOptions(
         which=_which(good=good, all=every, pairs=pairs),
@@ -95,6 +105,7 @@ def show(
         fit=fit,
         size=parse_size(size),
         threshold=threshold,
+        crop=parse_crop(crop) if crop else None,
     )
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
@@ -104,6 +115,7 @@ def show(
             samples or (),
             options,
             maps=maps,
+            consumer=consumer,
             output=file,
             force=force,
             jobs=jobs,

@@ -17,6 +17,7 @@ from kolektor_cli.core.show_plan import ShowOptions, ShowPlan, caption_of, side_
 from kolektor_cli.core.show_tree import choose_images, longest_sides, read_pair
 from kolektor_cli.core.steps import StepProgress
 from kolektor_cli.errors import SourceError, UsageError
+from kolektor_cli.imaging.geometry import CenterCrop
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.reports.panel import number_text, panel_cell
 from kolektor_cli.reports.sheet import Cell
@@ -41,6 +42,7 @@ class _Model:
     scores: Mapping[str, float]
     scale: tuple[float, float]
     threshold: float
+    crop: CenterCrop | None
 
 
 def plan_panels(
@@ -88,7 +90,7 @@ def _scored(
     progress: StepProgress,
 ) -> ModelScores:
     """Score all maps: this finds what is wrong with any of them, and the threshold."""
-    asked = ScoreOptions(threshold=options.threshold)
+    asked = ScoreOptions(threshold=options.threshold, crop=options.crop)
     scored = score(folder, source, options=asked, jobs=jobs, progress=progress)
     if scored.findings:
         first = scored.findings[0]
@@ -115,10 +117,11 @@ def _share(
     # In the order, and by as many threads, as maps are read fastest.
     paths = [path for path in maps.paths if path in shown]
     threads = 1 if maps.in_order else jobs
-    ends = parallel_map(partial(_ends, maps, images), paths, threads, partial(progress, "scale"))
+    find = partial(_ends, maps, images, options.crop)
+    ends = parallel_map(find, paths, threads, partial(progress, "scale"))
     scale = min(low for low, _ in ends), max(high for _, high in ends)
     scores = {image.path: image.score for image in model.images}
-    return _Model(maps, images, scores, scale, threshold)
+    return _Model(maps, images, scores, scale, threshold, options.crop)
 
 
 def _threshold(model: ModelScores, options: ShowOptions) -> float:
@@ -141,17 +144,19 @@ def _open(source: MapSource, truth: GroundTruth) -> Maps:
     return ArrayMaps(source, truth.paths)
 
 
-def _placed(maps: Maps, image: TruthImage) -> Placed:
-    return place(maps.read(image.path).scores, image.size, image.inside)
+def _placed(maps: Maps, image: TruthImage, crop: CenterCrop | None) -> Placed:
+    return place(maps.read(image.path).scores, image.size, image.inside, crop)
 
 
-def _ends(maps: Maps, images: Mapping[str, TruthImage], path: str) -> tuple[float, float]:
-    scores = _placed(maps, images[path]).scores
+def _ends(
+    maps: Maps, images: Mapping[str, TruthImage], crop: CenterCrop | None, path: str
+) -> tuple[float, float]:
+    scores = _placed(maps, images[path], crop).scores
     return float(scores.min()), float(scores.max())
 
 
 def _panel(model: _Model, image: TreeImage, side: int) -> Cell:
-    placed = _placed(model.maps, model.images[image.path])
+    placed = _placed(model.maps, model.images[image.path], model.crop)
     pixels, mask = read_pair(image)
     scores: npt.NDArray[np.floating[Any]] = np.full(pixels.shape[:2], np.nan, placed.scores.dtype)
     left, top, width, height = placed.window

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from kolektor_cli.errors import KolektorError
+from kolektor_cli.imaging.geometry import CenterCrop
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.reports.sheet import Cell
 from kolektor_cli.samples import Label
@@ -48,6 +49,8 @@ class ShowOptions:
     threshold
         With maps: scores from it on are predicted as defect. By default that of the best F1 of
         pixels, which is chosen on the test set.
+    crop
+        With maps: the center crop that they show; None if they show whole images.
     """
 
     which: Which = "defective"
@@ -56,6 +59,7 @@ class ShowOptions:
     fit: FitName | None = None
     size: AskedSize = None
     threshold: float | None = None
+    crop: CenterCrop | None = None
 
 
 DEFAULT_SHOW = ShowOptions()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
+from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.core.scoring import with_crop
 from kolektor_cli.core.show_maps import plan_panels
 from kolektor_cli.core.show_plan import DEFAULT_SHOW, ShowOptions, ShowPlan, Which
 from kolektor_cli.core.show_source import plan_source
 from kolektor_cli.core.show_tree import plan_tree
 from kolektor_cli.core.steps import StepProgress, no_steps
+from kolektor_cli.core.verification import is_tree
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.pixels import Pixels
@@ -26,7 +29,8 @@ from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.reports.files import encode_page, page_suffix
 from kolektor_cli.reports.sheet import Page, arrange, refuse_too_many
 from kolektor_cli.scoring.model import MapSource, place_of
-from kolektor_cli.tree.read import find_categories, has_tree_folders
+from kolektor_cli.scoring.options import ScoreOptions
+from kolektor_cli.tree.read import find_categories
 
 _CELLS = range(16, 8193)
 """The sides of pictures, in pixels, that can be asked for."""
@@ -66,6 +70,7 @@ def show(
     options: ShowOptions = DEFAULT_SHOW,
     *,
     maps: MapSource | None = None,
+    consumer: ConsumerName | None = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     jobs: int | None = None,
@@ -86,6 +91,8 @@ def show(
     maps
         Anomaly maps of a tree's test images, as for `kolektor_cli.score`. Each image is then shown
         beside its ground truth, its heat map and what the threshold makes of it.
+    consumer
+        The code that made the maps: its center crop is `ShowOptions.crop`.
     output
         Write the picture there, all or nothing: ``.png``, ``.pdf`` or ``.svg``.
     force
@@ -112,13 +119,15 @@ def show(
     >>> picture.cells, picture.pixels.shape[2]
     (4, 3)
     """
+    crop = with_crop(ScoreOptions(crop=options.crop), consumer).crop
+    options = replace(options, crop=crop)
     _check(samples, options, maps)
     folder = Path(place)
     file = None if output is None else Path(output)
     if file is not None:
         page_suffix(file)
         refuse_file(file, force=force)
-    draw = _draw_tree if _is_tree(folder) else _draw_source
+    draw = _draw_tree if is_tree(folder) else _draw_source
     picture = draw(folder, samples, options, maps, file, jobs, progress)
     if file is not None:
         replace_file(file, picture.encoded(page_suffix(file)), replace=force)
@@ -195,12 +204,7 @@ def _check(samples: Sequence[str], options: ShowOptions, maps: MapSource | None)
             raise UsageError(f"--cell {options.cell} is more than {_CELLS[-1]} pixels")
     if samples and options.which in ("good", "all"):
         raise UsageError(f"--{options.which} and names of samples contradict each other; give one")
-    if options.threshold is not None and maps is None:
-        raise UsageError("--threshold is for --maps, which are not given")
+    if maps is None and (options.threshold is not None or options.crop is not None):
+        raise UsageError("--threshold, --for and --crop are for --maps, which are not given")
     if options.which == "pairs" and (maps is not None or options.fit or options.size):
         raise UsageError("--pairs shows pictures alone; give it without --maps, --fit and --size")
-
-
-def _is_tree(folder: Path) -> bool:
-    """Return whether a folder is a tree; KolektorSDD2 has folders train and test, too."""
-    return folder.is_dir() and any(map(has_tree_folders, [folder, *folder.iterdir()]))

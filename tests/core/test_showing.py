@@ -15,12 +15,15 @@ from kolektor_cli.core.scoring import score
 from kolektor_cli.core.show_plan import ShowOptions
 from kolektor_cli.core.showing import Picture, show
 from kolektor_cli.errors import KolektorError, OutputError, SourceError, UsageError
+from kolektor_cli.imaging.geometry import CenterCrop
 from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.load import read_image, read_mask
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.reports.overlay import LOST, OUTLINE, SECOND_OUTLINE, heat_map, laid, outlined
+from kolektor_cli.scoring.placing import place
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.dataset import load_tree
+from kolektor_cli.tree.truth import open_truth
 from tests.archives import zip_of
 from tests.conftest import MakeDataset, box_mask, write_defects, write_pair, write_png
 
@@ -69,8 +72,8 @@ def test_defects_of_a_source_are_shown_with_their_outlines(raw: Path) -> None:
 
 @pytest.mark.parametrize(("which", "cells"), [("good", 9), ("all", 12), ("defective", 3)])
 def test_labels_choose_samples(raw: Path, tree: Path, which: Any, cells: int) -> None:
-    for place in (raw, zip_of(raw), tree, tree.parent):
-        assert show(place, options=ShowOptions(which=which)).cells == cells
+    for where in (raw, zip_of(raw), tree, tree.parent):
+        assert show(where, options=ShowOptions(which=which)).cells == cells
 
 
 def test_named_samples_have_their_own_size(raw: Path, tree: Path) -> None:
@@ -319,3 +322,22 @@ def test_colour_images_are_shown(make_dataset_2: MakeDataset) -> None:
         image = read_image(source, sample)
         assert image.ndim == 3
         assert holds(picture, laid(outlined(image, read_mask(source, sample))))
+
+
+def test_maps_of_a_crop_are_shown_in_its_window(tree: Path) -> None:
+    random = np.random.default_rng(0)
+    maps = {path: random.random((16, 16)) for path in maps_of(tree)}
+    crop = CenterCrop("test", 10, 8)
+    options = ShowOptions(cell=31, threshold=0.5, crop=crop)
+    picture = show(tree, options=options, maps=maps)
+    images = [image for image in open_truth(tree).images if image.label == "defective"]
+    placed = [place(maps[i.path], i.size, i.inside, crop) for i in images]
+    assert all(one.window[2:] != image.size for one, image in zip(placed, images, strict=True))
+    low = min(float(one.scores.min()) for one in placed)
+    high = max(float(one.scores.max()) for one in placed)
+    for one in placed:
+        assert holds(picture, heat_map(one.scores, low, high))
+    with pytest.raises(UsageError, match="for --maps"):
+        show(tree, options=ShowOptions(crop=crop))
+    with pytest.raises(UsageError, match="contradict"):
+        show(tree, options=options, maps=maps, consumer="patchcore")
