@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 Label: TypeAlias = Literal["good", "defective"]
@@ -14,6 +15,11 @@ OfficialSplit: TypeAlias = Literal["train", "test"]
 DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
 
 DUPLICATE_KINDS: tuple[DuplicateKind, ...] = ("file", "pixels", "near")
+
+DUPLICATE_TITLES: Mapping[DuplicateKind, str] = MappingProxyType(
+    {"file": "same file", "pixels": "same pixels", "near": "taken again"}
+)
+"""What the kinds are called in tables and captions."""
 
 LABELS: tuple[Label, ...] = ("good", "defective")
 

@@ -25,15 +25,9 @@ from kolektor_cli.raw.load import read_image, read_mask
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.reports.before_after import fit_cell, lost_by
 from kolektor_cli.reports.sheet import Cell, pair_cell, picture_cell
-from kolektor_cli.samples import DuplicateKind, Sample
+from kolektor_cli.samples import DUPLICATE_TITLES, DuplicateKind, Sample
 from kolektor_cli.tree.fit import Fit, make_fit
 from kolektor_cli.tree.views import views_of
-
-_KINDS: Mapping[DuplicateKind, str] = {
-    "file": "identical files",
-    "pixels": "identical pixels",
-    "near": "photographed or encoded again",
-}
 
 
 def plan_source(source: Source, scan: Scan, names: Sequence[str], options: ShowOptions) -> ShowPlan:
@@ -134,4 +128,4 @@ def _duplicate_cell(
 ) -> Cell:
     labels = ((first.name, _facts(first)), (second.name, _facts(second)))
     pair = (_read(source, first), _read(source, second))
-    return pair_cell(*pair, labels, (_KINDS[kind],), side)
+    return pair_cell(*pair, labels, (DUPLICATE_TITLES[kind],), side)

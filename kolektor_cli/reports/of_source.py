@@ -34,14 +34,8 @@ from kolektor_cli.reports.parts import (
     pairs_part,
     range_text,
 )
-from kolektor_cli.samples import DUPLICATE_KINDS, Sample, natural_key
+from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, Sample, natural_key
 from kolektor_cli.tree.manifest import fingerprint
-
-_KINDS = {
-    "file": "the same file",
-    "pixels": "the same pixels in another file",
-    "near": "photographed or encoded again",
-}
 
 
 def derive_cell(sample: Sample, image: Pixels, mask: Pixels | None) -> DefectCell | None:
@@ -152,7 +146,7 @@ def _same(source: Source, scan: Scan, jobs: int | None) -> Section:
         (", ".join(dict.fromkeys(items[group])), *(counts[kind] for kind in DUPLICATE_KINDS))
         for group, counts in kinds.items()
     ]
-    pairs = [Pair(d.first, d.second, _KINDS[d.kind]) for d in scan.duplicates]
+    pairs = [Pair(d.first, d.second, DUPLICATE_TITLES[d.kind]) for d in scan.duplicates]
 
     def load(name: str) -> tuple[Pixels, Pixels | None]:
         sample = samples[name]
@@ -162,7 +156,7 @@ def _same(source: Source, scan: Scan, jobs: int | None) -> Section:
     return chapter(
         "same",
         title,
-        table("Samples that are the same picture", ("items", *_KINDS.values()), rows),
+        table("Samples that are the same picture", ("items", *DUPLICATE_TITLES.values()), rows),
         *pairs_part(pairs, load, jobs),
     )
 

@@ -128,7 +128,7 @@ def test_pairs_of_a_source_have_two_colours(make_dataset: MakeDataset) -> None:
     write_pair(raw / "kos04", "Part0", 100, (5, 30, 12, 6))
     picture = show(raw, options=replace(PAIRS, cell=60))
     assert picture.cells == 1
-    assert {"kos01/Part0", "kos04/Part0", "identical files"} <= {*texts(picture)}
+    assert {"kos01/Part0", "kos04/Part0", "same file"} <= {*texts(picture)}
     assert has(picture, OUTLINE)
     assert has(picture, SECOND_OUTLINE)
     assert show(raw, ["kos04/Part0"], PAIRS).cells == 1

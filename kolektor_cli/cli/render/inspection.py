@@ -13,7 +13,7 @@ from kolektor_cli.cli.render.conversion import fit_json, fit_tables
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json, text_range
 from kolektor_cli.core.inspection import Inspection
 from kolektor_cli.raw.scan import Scan
-from kolektor_cli.samples import DUPLICATE_KINDS, OfficialSplit, Sample
+from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, OfficialSplit, Sample
 
 
 def scan_tables(scan: Scan) -> list[Table]:
@@ -26,11 +26,9 @@ def scan_tables(scan: Scan) -> list[Table]:
     shared = [group for group in _groups(scan) if len(group["items"]) > 1]
     if shared:
         rows = tuple((" ".join(g["items"]), *(g[kind] for kind in DUPLICATE_KINDS)) for g in shared)
-        tables.append(Table("Items that are one", ("items", *_KIND_TITLES), rows))
+        tables.append(Table("Items that are one", ("items", *DUPLICATE_TITLES.values()), rows))
     return tables
 
-
-_KIND_TITLES = ("same file", "same pixels", "taken again")
 
 Rows: TypeAlias = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[Cell, ...]]
 """Columns, rows and total of a table."""
@@ -74,7 +72,7 @@ def _pictures_table(scan: Scan) -> list[Table]:
         (place, *(pairs[place, kind] for kind in DUPLICATE_KINDS)) for place in places
     )
     title = "Pairs that are the same picture"
-    return [Table(title, ("in", *_KIND_TITLES), rows)] if rows else []
+    return [Table(title, ("in", *DUPLICATE_TITLES.values()), rows)] if rows else []
 
 
 def _is_split(scan: Scan) -> bool:
