@@ -99,26 +99,24 @@ def regions_of(mask: Array) -> list[Array]:
     return [labels == label for label in range(1, number)]
 
 
+def shares_from(scores: Array, thresholds: Array) -> Array:
+    """The share of the scores that reach each threshold."""
+    return np.mean(scores[None] >= thresholds[:, None], axis=1)
+
+
 def aupro_by_threshold(case: Case, limit: float) -> float:
     labels, scores = pixels_of(case)
     thresholds = np.unique(scores)[::-1]
-    rates = [0.0, *(float(np.mean(scores[~labels] >= t)) for t in thresholds)]
-    overlaps = [0.0]
-    for threshold in thresholds:
-        found = [
-            float(np.mean(case.maps[path][region] >= threshold))
-            for path, mask in case.masks.items()
-            for region in regions_of(mask)
-        ]
-        overlaps.append(float(np.mean(found)))
+    rates = [0.0, *shares_from(scores[~labels], thresholds)]
+    regions = [case.maps[p][region] for p, m in case.masks.items() for region in regions_of(m)]
+    overlaps = [0.0, *np.mean([shares_from(region, thresholds) for region in regions], axis=0)]
     total = 0.0
-    curve = list(zip(rates, overlaps, strict=True))
-    for (x0, y0), (x1, y1) in pairwise(curve):
+    for (x0, y0), (x1, y1) in pairwise(zip(rates, overlaps, strict=True)):
         if x0 < limit and x1 > x0:
             end = min(x1, limit)
             height = y0 + (y1 - y0) * (end - x0) / (x1 - x0)
             total += (end - x0) * (y0 + height) / 2
-    return total / limit
+    return float(total / limit)
 
 
 def aupimo_by_threshold(case: Case, low: float, high: float) -> list[float]:
