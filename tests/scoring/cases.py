@@ -101,7 +101,7 @@ def regions_of(mask: Array) -> list[Array]:
 
 def shares_from(scores: Array, thresholds: Array) -> Array:
     """The share of the scores that reach each threshold."""
-    return np.mean(scores[None] >= thresholds[:, None], axis=1)
+    return np.asarray(np.mean(scores[None] >= thresholds[:, None], axis=1))
 
 
 def aupro_by_threshold(case: Case, limit: float) -> float:
