@@ -62,8 +62,8 @@ def axis_of(title: str, values: Iterable[float], *, log: bool = False) -> Axis:
     """Return an axis that holds all values; a logarithmic one needs values above 0."""
     known = list(values) or [1.0 if log else 0.0]
     low, high = min(known), max(known)
-    if low == high:
-        # The reach is relative, so that huge values differ from it, too.
+    if high - low <= 1e-6 * max(abs(low), abs(high)):
+        # As good as one value. The reach is relative, so that huge values differ from it, too.
         reach = abs(low) / 2 or 0.5
         low, high = low - reach, high + reach
     return Axis(title, low, high, log)

@@ -95,6 +95,18 @@ def pages() -> bytes:
     return file.getvalue()
 
 
+def damaged_lzw() -> bytes:
+    # By Pillow: older versions of OpenCV write floats uncompressed.
+    picture = Image.fromarray(SCORES.astype(np.float32))
+    data = bytearray(saved_by_pillow(picture, "TIFF", compression="tiff_lzw"))
+    start = data.index(struct.pack("<HHI", 259, 3, 1))
+    assert struct.unpack_from("<H", data, start + 8) == (5,)
+    entry = data.index(struct.pack("<HHI", 273, 4, 1))
+    [strip] = struct.unpack_from("<I", data, entry + 8)
+    data[strip + 20 : strip + 120] = 100 * b"\xff"
+    return bytes(data)
+
+
 def white_is_0() -> bytes:
     data = bytearray(tiff(noise(6, 5)))
     entry = data.index(struct.pack("<HHI", 262, 3, 1))
@@ -108,7 +120,7 @@ WRONG = {
     "no TIFF": ("m.tiff", b"text", "is not a TIFF"),
     "PNG called TIFF": ("m.tif", saved_by_pillow(noise(4, 4), "PNG"), "is not a TIFF"),
     "cut TIFF": ("m.tiff", tiff(FLOATS)[:150], "truncated"),
-    "damaged LZW": ("m.tiff", tiff(FLOATS, 5)[:40] + b"\xff" * 200 + tiff(FLOATS, 5)[240:], ""),
+    "damaged LZW": ("m.tiff", damaged_lzw(), "damaged"),
     "pages": ("m.tiff", pages(), "several pages"),
     "color TIFF": ("m.tiff", saved_by_pillow(color_picture(), "TIFF"), "a picture, not a map"),
     "damaged header": ("m.npy", npy(FLOATS).replace(b"<f4", b"<x4"), "header is damaged"),
