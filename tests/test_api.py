@@ -13,8 +13,8 @@ import pytest
 import kolektor_cli
 
 VERBS = (
-    *("convert", "inspect", "load_tree", "plan_conversion", "report", "score", "show", "split"),
-    *("synthesize", "verify"),
+    *("convert", "fetch", "inspect", "load_tree", "plan_conversion", "report", "score", "show"),
+    *("split", "synthesize", "verify"),
 )
 NAMES = [name for name in dir(kolektor_cli) if not name.startswith("_")]
 
