@@ -34,9 +34,7 @@ def fetch(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force", help="Rename another file of that name to *.old, and download."
-        ),
+        typer.Option("--force", help="Rename another file of that name to *.old, and download."),
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -73,7 +71,11 @@ def _show_archive(console: Console, release: ArchiveName, url: str | None, *, js
     from kolektor_cli.raw.archives import ARCHIVES
 
     archive = ARCHIVES[release]
-    address = url or archive.url
+    address = archive.url
+    if url is not None:
+        from kolektor_cli.raw.fetch import check_address
+
+        address = check_address(url)
     if json:
         console.json("fetch", True, archive_json(archive, address))
     else:

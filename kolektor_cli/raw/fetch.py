@@ -331,17 +331,17 @@ _REASONS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
         "the connection cannot be encrypted; check the address and the network",
     ),
     (
-        _named("ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "ReadTimeoutError"),
-        "there was no answer for {seconds} seconds; try again later",
-    ),
-    (_of_type(TimeoutError), "there was no answer for {seconds} seconds; try again later"),
-    (
         _of_type(socket.gaierror),
         "the server's name cannot be resolved; check the network and the address",
     ),
     (
         _of_type(ConnectionRefusedError),
         "the server refuses the connection; check the address, or try again later",
+    ),
+    # Not by urllib3's ConnectTimeoutError: a name that is not resolved is one, too.
+    (
+        _named("ConnectTimeout", "ReadTimeout", "ReadTimeoutError", "TimeoutError"),
+        "there was no answer for {seconds} seconds; try again later",
     ),
     (
         _named("TooManyRedirects"),
