@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import random
 import socket
@@ -98,6 +99,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"1000\r\n" + DATA[:0x1000] + b"\r\n1000\r\nPK")
         self.close_connection = True
 
+    def packed(self) -> None:
+        data = gzip.compress(DATA)
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def nonsense_length(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "many")
+        self.end_headers()
+        self.wfile.write(DATA)
+
     def reset(self) -> None:
         """Close so that the other side is told of a broken connection, without any answer."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -137,6 +152,8 @@ _ANSWERS: dict[str, Callable[[_Handler, str], None]] = {
     "elsewhere": lambda handler, _: handler.redirect("ftp://127.0.0.1/KolektorSDD.zip"),
     "cut": lambda handler, _: handler.cut(),
     "cut-chunked": lambda handler, _: handler.cut_chunked(),
+    "packed": lambda handler, _: handler.packed(),
+    "nonsense-length": lambda handler, _: handler.nonsense_length(),
     "reset": lambda handler, _: handler.reset(),
     "endless": lambda handler, _: handler.endless(),
     "hangs": lambda handler, _: handler.hang(),

@@ -120,8 +120,7 @@ def download(
     OSError
         The file cannot be written.
     """
-    # Pooch loads it late, too.
-    import requests
+    # It takes its time to load, and Pooch loads it late, too.
     import urllib3
 
     place = _without_password(url)
@@ -136,7 +135,10 @@ def download(
         )
         try:
             get(url, answer, None)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            # All errors of requests are an OSError, and so is one of the file.
+            if error is answer.not_written:
+                raise
             why = _why_not(error, archive, answer, timeout)
             raise FetchError(f"{place}: {why}") from error
         finally:
@@ -164,11 +166,14 @@ class _Answer:
         self._place = place
         self._file = file
         self._response: requests.Response | None = None
+        self._moved = False
         self.received = 0
+        self.not_written: OSError | None = None
 
     def check(self, response: requests.Response, **_: Any) -> None:
         """Refuse an answer that is not an archive by what its head says."""
         if response.is_redirect:
+            self._moved = True
             return
         self._response = response
         response.raise_for_status()
@@ -179,8 +184,10 @@ class _Answer:
 
     @property
     def expected(self) -> int | None:
-        """Number of bytes that the server promises; None if it does not."""
+        """Number of bytes that the server promises; None if it does not, or if it packs them."""
         headers = {} if self._response is None else self._response.headers
+        if headers.get("Content-Encoding", "identity") != "identity":
+            return None
         length = headers.get("Content-Length", "")
         return int(length) if length.isdecimal() else None
 
@@ -192,7 +199,11 @@ class _Answer:
             raise self._web_page()
         self.received += len(data)
         self._check_length(self.received)
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.not_written = error
+            raise
 
     def flush(self) -> None:
         """Do nothing: the file is flushed at its end."""
@@ -226,7 +237,7 @@ class _Answer:
 
     def _web_page(self) -> FetchError:
         moved = ""
-        if self._response is not None and self._response.history:
+        if self._response is not None and self._moved:
             moved = f" at {_without_password(self._response.url)}"
         return FetchError(
             f"{self._place}: gives a web page{moved}, not {self._archive.file_name}; it may ask to "
@@ -322,12 +333,12 @@ _REASONS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
         "the address of an HTTP proxy, or unset them",
     ),
     (
-        _named("SSLError"),
+        _of_type(ssl.SSLCertVerificationError),
         "the server's certificate is not accepted; check the clock of this machine, or set "
         "REQUESTS_CA_BUNDLE to the certificates of your network",
     ),
     (
-        _of_type(ssl.SSLError),
+        _named("SSLError"),
         "the connection cannot be encrypted; check the address and the network",
     ),
     (
@@ -349,8 +360,14 @@ _REASONS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
         "with --url",
     ),
     (
-        _named("InvalidURL", "LocationParseError", "InvalidSchema", "MissingSchema"),
-        "it is, or leads to, an address that cannot be read; give another one with --url",
+        _named("InvalidSchema", "MissingSchema"),
+        "the server redirects to an address that is not of http or https; give another one with "
+        "--url",
+    ),
+    (
+        _named("InvalidURL", "LocationParseError"),
+        "the address, or that of the proxy, cannot be read; check HTTPS_PROXY, HTTP_PROXY and "
+        "ALL_PROXY, or give another address with --url",
     ),
 )
 """What an error of the network is, by the first test that one of its causes passes."""

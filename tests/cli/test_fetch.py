@@ -79,9 +79,7 @@ def test_path_goes_to_standard_output_and_the_rest_to_the_other(
     assert fetched(server, "kolektorsdd", folder, "--quiet").stderr == ""
 
 
-def test_each_release_says_what_to_cite_and_what_comes_next(
-    server: Server, tmp_path: Path
-) -> None:
+def test_each_release_says_what_to_cite_and_what_comes_next(server: Server, tmp_path: Path) -> None:
     told = fetched(server, "kolektorsdd2", tmp_path).stderr
     assert "Božič, Tabernik, Skočaj: Mixed supervision for surface-defect detection" in told
     assert "Computers in Industry, 2021" in told

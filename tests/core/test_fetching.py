@@ -76,9 +76,7 @@ def test_force_keeps_each_other_file_aside(server: Server, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name", ["wrong", "long", "html", "hidden-html", "login", "cut", "reset", "status/404"]
 )
-def test_what_fails_leaves_everything_as_it_was(
-    server: Server, name: str, tmp_path: Path
-) -> None:
+def test_what_fails_leaves_everything_as_it_was(server: Server, name: str, tmp_path: Path) -> None:
     (tmp_path / "KolektorSDD.zip").write_bytes(b"mine")
     for folder in (tmp_path, tmp_path / "new/deep"):
         with pytest.raises(FetchError):

@@ -135,7 +135,7 @@ def test_redirect_to_a_web_page_is_named(server: Server, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["circle", "elsewhere"])
 def test_redirect_that_leads_nowhere_is_told(server: Server, name: str, tmp_path: Path) -> None:
-    expected = {"circle": "redirects without an end", "elsewhere": "leads to, an address that"}
+    expected = {"circle": "redirects without an end", "elsewhere": "redirects to an address that"}
     assert expected[name] in refusal(server, name, tmp_path / "new")
 
 
@@ -151,9 +151,7 @@ def test_redirect_that_leads_nowhere_is_told(server: Server, name: str, tmp_path
         (503, "the server cannot answer now (503 Service Unavailable); try again later"),
     ],
 )
-def test_status_is_told_in_words(
-    server: Server, code: int, expected: str, tmp_path: Path
-) -> None:
+def test_status_is_told_in_words(server: Server, code: int, expected: str, tmp_path: Path) -> None:
     assert refusal(server, f"status/{code}", tmp_path / "new").startswith(expected)
 
 
@@ -206,6 +204,19 @@ def test_proxy_that_does_not_work_is_told(
     assert "HTTPS_PROXY" in str(raised.value)
 
 
+def test_missing_file_of_certificates_is_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere"))
+    with pytest.raises(FetchError, match=r"CA certificate bundle.*nowhere"):
+        got(server.archive(), tmp_path / "new", "https://127.0.0.1/x")
+
+
+def test_head_that_makes_no_sense_is_told(server: Server, tmp_path: Path) -> None:
+    assert "cannot be downloaded" in refusal(server, "nonsense-length", tmp_path / "a")
+    assert got(server.archive("packed"), tmp_path / "b").sha256 == sha256(DATA)
+
+
 def test_password_in_an_address_is_not_shown(server: Server, tmp_path: Path) -> None:
     url = f"http://me:secret@127.0.0.1:{server.server_address[1]}/status/403"
     with pytest.raises(FetchError) as raised:
@@ -214,7 +225,9 @@ def test_password_in_an_address_is_not_shown(server: Server, tmp_path: Path) -> 
     assert f"{server.address}/status/403" in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "KolektorSDD.zip", "http://", "http://x:no/", "http://[/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "KolektorSDD.zip", "http://", "http://x:no/", "http://[/"]
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not an address that starts with http"):
         check_address(url)
