@@ -20,7 +20,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Run a server that has KolektorSDD: a small one, in the table of archives, too."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving() as running:
-        monkeypatch.setitem(ARCHIVES, "kolektorsdd", running.archive())  # type: ignore[arg-type]
+        monkeypatch.setitem(ARCHIVES, "kolektorsdd", running.archive())
         yield running
 
 
@@ -49,7 +49,7 @@ def test_another_address_has_the_same_hash(server: Server, tmp_path: Path) -> No
 
 def test_another_file_of_that_name_stays(server: Server, tmp_path: Path) -> None:
     (tmp_path / "KolektorSDD.zip").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="--force rename it to KolektorSDD.zip.old") as raised:
+    with pytest.raises(OutputError, match=r"--force rename it to KolektorSDD\.zip\.old ") as raised:
         fetch("kolektorsdd", tmp_path)
     assert sha256(b"mine") in str(raised.value)
     assert sha256(DATA) in str(raised.value)
@@ -57,7 +57,8 @@ def test_another_file_of_that_name_stays(server: Server, tmp_path: Path) -> None
     assert snapshot(tmp_path) == {"KolektorSDD.zip": b"mine"}
 
 
-def test_force_keeps_each_other_file_aside(server: Server, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("server")
+def test_force_keeps_each_other_file_aside(tmp_path: Path) -> None:
     target = tmp_path / "KolektorSDD.zip"
     for mine in (b"one", b"two", b"three"):
         target.write_bytes(mine)
@@ -110,7 +111,8 @@ def test_one_run_at_a_time_fetches(server: Server, tmp_path: Path) -> None:
     assert listing(tmp_path) == []
 
 
-def test_what_a_killed_run_left_is_removed(server: Server, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("server")
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     left = tmp_path / ".KolektorSDD.zip.unfinished/new"
     left.mkdir(parents=True)
     (left / "KolektorSDD.zip").write_bytes(DATA[:100])
@@ -119,7 +121,8 @@ def test_what_a_killed_run_left_is_removed(server: Server, tmp_path: Path) -> No
     assert listing(tmp_path) == ["KolektorSDD.zip"]
 
 
-def test_file_that_appears_in_the_meantime_stays(server: Server, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("server")
+def test_file_that_appears_in_the_meantime_stays(tmp_path: Path) -> None:
     def appear(_step: str, _done: int, _total: int) -> None:
         (tmp_path / "KolektorSDD.zip").write_bytes(b"theirs")
 

@@ -291,7 +291,7 @@ def test_a_link_where_unfinished_work_should_go_is_refused(
 def test_full_disk_stops_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving() as server, mounted(tmp_path / "disk", *TMPFS, "size=512k") as disk:
-        monkeypatch.setitem(ARCHIVES, "kolektorsdd", server.archive())  # type: ignore[arg-type]
+        monkeypatch.setitem(ARCHIVES, "kolektorsdd", server.archive())
         with pytest.raises(OutputError, match="No space left on device; make room there"):
             fetch("kolektorsdd", disk / "new")
         assert listing(disk) == []
