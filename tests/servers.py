@@ -142,6 +142,7 @@ _ANSWERS: dict[str, Callable[[_Handler, str], None]] = {
     "wrong": lambda handler, _: handler.whole(WRONG),
     "short": lambda handler, _: handler.whole(DATA[:1000]),
     "long": lambda handler, _: handler.whole(DATA + b"more"),
+    "huge": lambda handler, _: handler.head(10**10),
     "empty": lambda handler, _: handler.whole(b""),
     "unsized": lambda handler, _: handler.unsized(DATA),
     "html": lambda handler, _: handler.whole(HTML, "text/html; charset=utf-8"),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def fetch(
     release: Annotated[
-        ArchiveName, typer.Argument(metavar="RELEASE", help="What to download.", show_default=False)
+        ArchiveName,
+        typer.Argument(metavar="RELEASE", help="What to download.", case_sensitive=False),
     ],
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where the file goes; made if need be.")
@@ -80,6 +81,7 @@ def _show_archive(console: Console, release: ArchiveName, url: str | None, *, js
         console.json("fetch", True, archive_json(archive, address))
     else:
         console.tables([archive_table(archive, address)])
+        console.line(f"cite {archive.paper}")
 
 
 def _show_fetched(console: Console, release: ArchiveName, fetched: Fetched, *, json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -130,8 +131,14 @@ def _put_in_place(new: Path, target: Path, *, force: bool) -> Path | None:
     kept = _keep_aside(target) if force and os.path.lexists(target) else None
     try:
         rename_new(new, target)
-    except FileExistsError as error:
-        raise OutputError(f"{target}: was created by another process in the meantime") from error
+    except BaseException as error:
+        if kept is not None:
+            with suppress(OSError):  # the name is taken; the old file stays aside
+                rename_new(kept, target)
+        if isinstance(error, FileExistsError):
+            message = f"{target}: was created by another process in the meantime"
+            raise OutputError(message) from error
+        raise
     return kept
 
 

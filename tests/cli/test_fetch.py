@@ -104,12 +104,13 @@ def test_json_has_the_facts_of_the_file(server: Server, tmp_path: Path) -> None:
 def test_print_downloads_and_writes_nothing(in_tmp_path: Path) -> None:
     for name, archive in ARCHIVES.items():
         shown = run("fetch", name, "--print")
-        for fact in (archive.file_name, archive.url, archive.hash, "CC BY-NC-SA 4.0"):
+        facts = (archive.file_name, archive.url, archive.hash, "CC BY-NC-SA 4.0", archive.paper)
+        for fact in facts:
             assert fact in shown.stdout
-        facts = json.loads(run("fetch", name, "--print", "--json").stdout)
-        assert (facts["url"], facts["size"]) == (archive.url, archive.size)
-        assert (facts["algorithm"], facts["hash"]) == (archive.algorithm, archive.hash)
-        assert facts["licence"] == "CC BY-NC-SA 4.0"
+        told = json.loads(run("fetch", name.upper(), "--print", "--json").stdout)
+        assert (told["url"], told["size"]) == (archive.url, archive.size)
+        assert (told["algorithm"], told["hash"]) == (archive.algorithm, archive.hash)
+        assert (told["licence"], told["cite"]) == ("CC BY-NC-SA 4.0", archive.paper)
     mirror = "https://example.org/x.zip"
     assert mirror in run("fetch", "kolektorsdd", "--print", "--url", mirror).stdout
     assert "not an address" in error_of("fetch", "splits", "--print", "--url", "x", code=2)

@@ -20,7 +20,6 @@ def archive_table(archive: Archive, url: str) -> Table:
         (_HASHES[archive.algorithm], archive.hash),
         ("size", size),
         ("licence", LICENCE),
-        ("cite", archive.paper),
         ("page", archive.page),
     )
     return Table(archive.file_name, ("what", "value"), rows)
