@@ -126,6 +126,7 @@ def _root(
 
     \b
     Example:
+      kolektor fetch kolektorsdd
       kolektor inspect KolektorSDD.zip
       kolektor convert KolektorSDD.zip data
       kolektor verify data
