@@ -1,7 +1,7 @@
 """Turns the raw Kolektor datasets into verified, reproducible MVTec-AD-style datasets.
 
-The verbs `inspect`, `split`, `convert`, `verify`, `score`, `show` and `synthesize` do what the
-commands of the same names do (`synthesize` that of ``sample``) and return a frozen result;
+The verbs `fetch`, `inspect`, `split`, `convert`, `verify`, `score`, `show` and `synthesize` do what
+the commands of the same names do (`synthesize` that of ``sample``) and return a frozen result;
 `load_tree` gives the images of a tree as arrays.
 
 >>> import kolektor_cli as kolektor

@@ -4,6 +4,8 @@ from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
 from .core.conversion import plan_conversion as plan_conversion
+from .core.fetching import Fetched as Fetched
+from .core.fetching import fetch as fetch
 from .core.inspection import Inspection as Inspection
 from .core.inspection import inspect as inspect
 from .core.reporting import Report as Report
@@ -21,6 +23,7 @@ from .core.synthesis import synthesize as synthesize
 from .core.verification import CategoryResult as CategoryResult
 from .core.verification import Verification as Verification
 from .core.verification import verify as verify
+from .errors import FetchError as FetchError
 from .errors import ImageError as ImageError
 from .errors import KolektorError as KolektorError
 from .errors import LimitError as LimitError
@@ -43,6 +46,7 @@ from .imaging.geometry import box_to_output as box_to_output
 from .imaging.geometry import box_to_source as box_to_source
 from .imaging.geometry import to_output as to_output
 from .imaging.geometry import to_source as to_source
+from .raw.archives import ArchiveName as ArchiveName
 from .raw.releases import ReleaseLayout as ReleaseLayout
 from .raw.scan import Scan as Scan
 from .raw.synthetic import SyntheticCounts as SyntheticCounts

@@ -82,6 +82,10 @@ class OutputError(KolektorError):
     """The output cannot be written or would overwrite data that must stay."""
 
 
+class FetchError(KolektorError):
+    """An archive cannot be downloaded, or what is downloaded is not the official one."""
+
+
 class LimitError(KolektorError):
     """The system is out of a resource such as open files or threads; no file is at fault."""
 

@@ -20,6 +20,7 @@ import typer.core
 from kolektor_cli.cli.command import Command
 from kolektor_cli.cli.convert import convert
 from kolektor_cli.cli.docs import docs
+from kolektor_cli.cli.fetch import fetch
 from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.report import report
 from kolektor_cli.cli.sample import sample
@@ -74,7 +75,7 @@ app = typer.Typer(
 )
 
 
-for _command in (inspect, split, convert, verify, score, show, report, sample, docs):
+for _command in (fetch, inspect, split, convert, verify, score, show, report, sample, docs):
     app.command(cls=Command)(_command)
 
 
@@ -125,6 +126,7 @@ def _root(
 
     \b
     Example:
+      kolektor fetch kolektorsdd
       kolektor inspect KolektorSDD.zip
       kolektor convert KolektorSDD.zip data
       kolektor verify data

@@ -14,7 +14,14 @@ import rich.console
 import rich.table
 import typer
 from rich import box
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from kolektor_cli.cli.render.findings import FindingLine, finding_lines
@@ -142,21 +149,24 @@ class Console:
             self._err.print(one_line(text) if isinstance(text, str) else text)
 
     @contextmanager
-    def progress(self) -> Iterator[StepProgress]:
-        """Show a progress bar on standard error, if that is a terminal, while work goes on."""
+    def progress(self, *, of_bytes: bool = False) -> Iterator[StepProgress]:
+        """Show a progress bar on standard error, if that is a terminal, while work goes on.
+
+        With `of_bytes`, what is counted are bytes.
+        """
         if self._quiet or not sys.stderr.isatty():
             yield no_steps
             return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            DownloadColumn() if of_bytes else MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._err, transient=True) as bars:
             task = bars.add_task("", total=None)
             yield lambda step, done, total: bars.update(
-                task, description=step, completed=done, total=total
+                task, description=step, completed=done, total=total or None
             )
 
 

@@ -145,7 +145,13 @@ def _not_there(path: Path) -> str:
     if address:
         where = f"{address[1]}//{address[2]}"
         return f"{where}: is an address on the network; download it first, and give the file"
-    return f"{path}: no such file or folder"
+    return f"{path}: no such file or folder{_how_to_get(path.name)}"
+
+
+def _how_to_get(name: str) -> str:
+    """Say how to download what a missing source is called like."""
+    release = re.fullmatch(r"(kolektorsdd(?:2|-boxes)?)(?:\.zip)?", name, re.IGNORECASE)
+    return f"; 'kolektor fetch {release[1].lower()}' downloads it" if release else ""
 
 
 def _empty(source: Source) -> str:

@@ -40,7 +40,7 @@ def test_both_ways_to_start_it_tell_the_version_of_the_package(program: list[str
     assert started.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["inspect", "split", "convert", "verify", "sample"])
+@pytest.mark.parametrize("command", ["fetch", "inspect", "split", "convert", "verify", "sample"])
 def test_help_has_an_example_and_help_for_every_option(command: str) -> None:
     text = run(command, "--help").stdout
     assert f"kolektor {command} " in text.split("Example:")[1]
@@ -51,13 +51,14 @@ def test_help_has_an_example_and_help_for_every_option(command: str) -> None:
     assert [p.name for p in parameters if not getattr(p, "help", None)] == []
 
 
-def test_help_loads_neither_opencv_nor_numpy_nor_rich() -> None:
+def test_help_loads_neither_opencv_nor_numpy_nor_rich_nor_pooch() -> None:
     script = (
         "import sys; sys.argv[1:] = ['--help']\n"
         "from kolektor_cli.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(sorted({'cv2', 'numpy', 'rich', 'isal', 'simplejpeg'} & sys.modules.keys()))"
+        "heavy = {'cv2', 'numpy', 'rich', 'isal', 'simplejpeg', 'pooch', 'requests'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -14,13 +14,16 @@ import pytest
 
 pytest.importorskip("resource", reason="needs a system with limits and signals")
 
-from kolektor_cli.errors import LimitError
+from kolektor_cli.core.fetching import fetch
+from kolektor_cli.errors import LimitError, OutputError
 from kolektor_cli.io.atomic import exchange, rename_new
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.io.staging import _replace_by_renames
-from tests.conftest import MakeDataset, snapshot
+from kolektor_cli.raw.archives import ARCHIVES
+from tests.conftest import MakeDataset, listing, snapshot
 from tests.end_to_end.states import SERIES, names_in, state
 from tests.forks import Ended, Forks
+from tests.servers import serving
 from tests.trees import check
 
 OPTIONS = ("-q", "--size", "200x300", "-j", "2")
@@ -283,3 +286,12 @@ def test_a_link_where_unfinished_work_should_go_is_refused(
     message = refusal(forks.run("convert", make_dataset(), out, *OPTIONS))
     assert "is a link, but the folder for unfinished work" in message
     assert snapshot(victim) == {"new/precious": b"mine"}
+
+
+def test_full_disk_stops_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving() as server, mounted(tmp_path / "disk", *TMPFS, "size=512k") as disk:
+        monkeypatch.setitem(ARCHIVES, "kolektorsdd", server.archive())
+        with pytest.raises(OutputError, match="No space left on device; make room there"):
+            fetch("kolektorsdd", disk / "new")
+        assert listing(disk) == []

@@ -163,7 +163,10 @@ def test_python_examples_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["inspect", "split", "convert", "verify", "score", "show", "report", "sample", "docs"],
+    [
+        *("fetch", "inspect", "split", "convert", "verify", "score", "show", "report", "sample"),
+        "docs",
+    ],
 )
 def test_help_text_is_the_real_one(command: str) -> None:
     real = run(command, "--help", COLUMNS="80").stdout
