@@ -17,7 +17,7 @@ demo: $(READY)
 PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
 
 test: $(READY)
-	@echo 'Two to three minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
+	@echo 'Three to four minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
 	$(PYTEST)
 
 stress: $(READY)
