@@ -15,6 +15,7 @@ from kolektor_cli.imaging.similarity import CloseUp, close_up, confirmed_pairs, 
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.read import Tree, read_file, without_padding
+from kolektor_cli.tree.same import is_test, is_train, same_pictures
 
 _GROUPS_NEVER_PART = {"grouped"}
 """Protocols that promise to keep each physical item on one side."""
@@ -41,24 +42,10 @@ def leak_checks(*, strict: bool = False, jobs: int | None = None) -> tuple[TreeC
     )
 
 
-def _is_train(path: str) -> bool:
-    return path.startswith(("train/", "validation/"))
-
-
-def _is_test(path: str) -> bool:
-    return path.startswith("test/")
-
-
 def _identical(tree: Tree) -> Iterator[Finding]:
-    trained: dict[tuple[object, str], str] = {}
-    for path, facts in tree.pngs.items():
-        if _is_train(path) and not facts.problem:
-            trained.setdefault((facts.size, facts.pixels_sha256), path)
-    for path, facts in tree.pngs.items():
-        same = trained.get((facts.size, facts.pixels_sha256))
-        if _is_test(path) and not facts.problem and same:
-            message = f"is the same picture as {same}, pixel for pixel"
-            yield Finding("error", "leak", path, message)
+    for trained, tested in same_pictures(tree.pictures):
+        message = f"is the same picture as {trained}, pixel for pixel"
+        yield Finding("error", "leak", tested, message)
 
 
 def _near(tree: Tree, severity: Severity, jobs: int | None) -> Iterator[Finding]:
@@ -77,9 +64,9 @@ def _near(tree: Tree, severity: Severity, jobs: int | None) -> Iterator[Finding]
 def _leak(tree: Tree, paths: Sequence[str], pair: tuple[int, int]) -> tuple[str, str] | None:
     """Return a pair as (tested, trained), or None if both are on one side or have equal pixels."""
     first, second = (paths[index] for index in pair)
-    tested, trained = (second, first) if _is_train(first) else (first, second)
+    tested, trained = (second, first) if is_train(first) else (first, second)
     pixels = [(tree.pngs[path].size, tree.pngs[path].pixels_sha256) for path in (first, second)]
-    if _is_test(tested) and _is_train(trained) and pixels[0] != pixels[1]:
+    if is_test(tested) and is_train(trained) and pixels[0] != pixels[1]:
         return tested, trained
     return None
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
 from kolektor_cli.consumers.catalogue import ConsumerName
 from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
+
+Choice = TypeVar("Choice", bound=str)
 
 SourceArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset.")
@@ -171,6 +173,21 @@ def _split_options(
     train_defects: TrainDefectsOption = None,
 ) -> SplitOptions:
     return SplitOptions(protocol, seed, test_good, val, fold, folds, drop_leaks, train_defects)
+
+
+def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:
+    """Return the name of the flag that is given, or `default`; the names are those of the options.
+
+    Raises
+    ------
+    typer.BadParameter
+        Several are given.
+    """
+    given = [name for name, is_given in flags.items() if is_given]
+    if len(given) > 1:
+        names = " and ".join(f"--{name}" for name in given)
+        raise typer.BadParameter(f"{names} contradict each other; give one")
+    return given[0] if given else default
 
 
 def parse_size(text: str | None) -> AskedSize:

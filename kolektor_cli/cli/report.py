@@ -53,9 +53,8 @@ def report(
       kolektor report data/metal runs/patchcore runs/fastflow --force
     """
     from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.core.reporting import DRAWS
     from kolektor_cli.core.reporting import report as make_report
-    from kolektor_cli.scoring.options import ScoreOptions, parse_crop
+    from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
 
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
@@ -63,7 +62,7 @@ def report(
         made = make_report(
             place,
             list(maps or ()),
-            options=ScoreOptions(draws=DRAWS, crop=parse_crop(crop) if crop else None),
+            options=ScoreOptions(draws=DRAWS, crop=parse_crop(crop)),
             consumer=consumer,
             output=file,
             force=force,

@@ -14,15 +14,13 @@ from kolektor_cli.cli.options import (
     MapsOfOption,
     QuietOption,
     SeedOption,
+    only_one,
 )
 from kolektor_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from kolektor_cli.cli.output import Console
     from kolektor_cli.scoring.results import Scores
-
-DRAWS = 1000
-"""Draws for the intervals, enough for three decimals of most figures."""
 
 
 def score(
@@ -95,9 +93,9 @@ def score(
     from kolektor_cli.cli.output import Console
     from kolektor_cli.core.scoring import save_curves
     from kolektor_cli.core.scoring import score as score_maps
-    from kolektor_cli.scoring.options import ScoreOptions, parse_crop, parse_threshold
+    from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop, parse_threshold
 
-    form = _format(json=json, csv=csv, markdown=markdown, latex=latex)
+    form = only_one({"json": json, "csv": csv, "markdown": markdown, "latex": latex}, "")
     if by and form in ("csv", "markdown", "latex"):
         raise typer.BadParameter(f"--by and --{form} contradict each other; --json has both")
     if save is not None and save.exists() and any(save.iterdir()):
@@ -105,7 +103,7 @@ def score(
     options = ScoreOptions(
         image_score=image_score,
         threshold=parse_threshold(threshold),
-        crop=parse_crop(crop) if crop else None,
+        crop=parse_crop(crop),
         exact_size=exact_size,
         draws=DRAWS if ci else 0,
         seed=seed,
@@ -127,15 +125,6 @@ def score(
     _show(console, found, form, by)
     if found.findings:
         raise typer.Exit(3 if found.unreadable else 1)
-
-
-def _format(**formats: bool) -> str:
-    """Return the name of the format that is asked for, ``""`` for tables."""
-    asked = [name for name, wanted in formats.items() if wanted]
-    if len(asked) > 1:
-        names = " and ".join(f"--{name}" for name in asked)
-        raise typer.BadParameter(f"{names} contradict each other; give one")
-    return asked[0] if asked else ""
 
 
 def _show(console: Console, found: Scores, form: str, by: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +13,10 @@ from kolektor_cli.cli.options import (
     MapsOfOption,
     QuietOption,
     SizeOption,
+    only_one,
     parse_size,
 )
 from kolektor_cli.tree.fit import FitName
-
-if TYPE_CHECKING:
-    from kolektor_cli.core.show_plan import Which
 
 
 def show(
@@ -99,13 +97,13 @@ def show(
     from kolektor_cli.scoring.options import parse_crop
 
     options = ShowOptions(
-        which=_which(good=good, all=every, pairs=pairs),
+        which=only_one({"good": good, "all": every, "pairs": pairs}, "defective"),
         columns=columns,
         cell=cell,
         fit=fit,
         size=parse_size(size),
         threshold=threshold,
-        crop=parse_crop(crop) if crop else None,
+        crop=parse_crop(crop),
     )
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
@@ -126,12 +124,3 @@ def show(
         console.data(picture.encoded())
     else:
         console.line(str(file))
-
-
-def _which(**asked: bool) -> Which:
-    """Return what is asked for; the names are those of the options."""
-    given = [name for name, wanted in asked.items() if wanted]
-    if len(given) > 1:
-        names = " and ".join(f"--{name}" for name in given)
-        raise typer.BadParameter(f"{names} contradict each other; give one")
-    return given[0] if given else "defective"  # type: ignore[return-value]

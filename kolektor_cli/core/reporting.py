@@ -22,15 +22,12 @@ from kolektor_cli.raw.scan import scan_and_derive
 from kolektor_cli.reports.of_scores import MapPictures, draw_maps, map_fingerprints, score_sections
 from kolektor_cli.reports.of_source import derive_cell, source_page
 from kolektor_cli.reports.of_tree import CheckedTree, tree_page
-from kolektor_cli.scoring.model import MapSource
-from kolektor_cli.scoring.options import ScoreOptions
+from kolektor_cli.scoring.maps import MapSource
+from kolektor_cli.scoring.options import DRAWS, ScoreOptions
 from kolektor_cli.scoring.results import Scores
 from kolektor_cli.tree.dataset import TreeDataset, load_tree
 from kolektor_cli.tree.read import find_categories, read_tree
 from kolektor_cli.tree.truth import open_truth
-
-DRAWS = 1000
-"""Draws of the intervals by default."""
 
 
 @dataclass(frozen=True, slots=True)

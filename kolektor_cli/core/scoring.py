@@ -20,7 +20,8 @@ from kolektor_cli.findings import Finding
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.scoring.given import check_can_bind
 from kolektor_cli.scoring.intervals import draw_items
-from kolektor_cli.scoring.model import MapSource, look_at_model, place_of, score_model
+from kolektor_cli.scoring.maps import MapSource
+from kolektor_cli.scoring.model import look_at_model, place_of, score_model
 from kolektor_cli.scoring.options import ScoreOptions, check_options
 from kolektor_cli.scoring.results import Scores
 from kolektor_cli.scoring.summary import differences

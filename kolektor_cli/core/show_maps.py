@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +20,12 @@ from kolektor_cli.imaging.geometry import CenterCrop
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.reports.panel import number_text, panel_cell
 from kolektor_cli.reports.sheet import Cell
-from kolektor_cli.scoring.maps import ArrayMaps, Maps, open_maps
-from kolektor_cli.scoring.model import MapSource
+from kolektor_cli.scoring.maps import Maps, MapSource, open_maps
 from kolektor_cli.scoring.options import ScoreOptions
 from kolektor_cli.scoring.placing import Placed, place
 from kolektor_cli.scoring.results import ModelScores
 from kolektor_cli.tree.dataset import TreeImage, load_tree
-from kolektor_cli.tree.truth import GroundTruth, TruthImage, open_truth
+from kolektor_cli.tree.truth import TruthImage, open_truth
 
 _PICTURES = 5
 """Pictures of a panel."""
@@ -111,7 +109,7 @@ def _share(
 ) -> _Model:
     threshold = _threshold(model, options)
     truth = open_truth(folder)
-    maps = _open(source, truth)
+    maps = open_maps(source, truth.category, truth.paths)
     images = {image.path: image for image in truth.images}
     shown = {image.path for image in chosen}
     # In the order, and by as many threads, as maps are read fastest.
@@ -136,12 +134,6 @@ def _threshold(model: ModelScores, options: ShowOptions) -> float:
 def _origin(options: ShowOptions) -> str:
     given = options.threshold is not None
     return "given" if given else "that of the best F1 of pixels, chosen on test"
-
-
-def _open(source: MapSource, truth: GroundTruth) -> Maps:
-    if isinstance(source, (str, os.PathLike)):
-        return open_maps(Path(source), truth.category, truth.paths)
-    return ArrayMaps(source, truth.paths)
 
 
 def _placed(maps: Maps, image: TruthImage, crop: CenterCrop | None) -> Placed:

@@ -28,7 +28,8 @@ from kolektor_cli.io.staging import replace_file
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.reports.files import encode_page, page_suffix
 from kolektor_cli.reports.sheet import Page, arrange, refuse_too_many
-from kolektor_cli.scoring.model import MapSource, place_of
+from kolektor_cli.scoring.maps import MapSource
+from kolektor_cli.scoring.model import place_of
 from kolektor_cli.scoring.options import ScoreOptions
 from kolektor_cli.tree.read import find_categories
 

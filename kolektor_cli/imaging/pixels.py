@@ -52,6 +52,11 @@ def gray_values(pixels: Samples) -> tuple[int, ...]:
     return (*background, *np.flatnonzero(np.bincount(marked)).tolist())
 
 
+def binary(mask: Pixels) -> Pixels:
+    """Return a mask as 255 where it marks anything, else 0."""
+    return np.where(mask > 0, np.uint8(255), np.uint8(0))
+
+
 def pixels_sha256(pixels: Samples) -> str:
     """Return the SHA-256 of an image's values, row-major with channels interleaved, as hexadecimal.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kolektor_cli.imaging.geometry import Geometry, Size
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.pixels import Pixels, binary
 from kolektor_cli.imaging.resample import transform_image, transform_mask
 from kolektor_cli.reports.overlay import OUTLINE, SECOND_OUTLINE, laid
 from kolektor_cli.reports.sheet import Cell, Part, lost_drawn, marked, small_mask
@@ -23,7 +23,7 @@ def lost_by(mask: Pixels, places: Sequence[Geometry]) -> Pixels:
     places
         The geometries of the output images.
     """
-    lost = np.where(mask > 0, 255, 0).astype(np.uint8)
+    lost = binary(mask)
     for place in places:
         left, top, width, height = place.window
         lost[top : top + height, left : left + width] = 0

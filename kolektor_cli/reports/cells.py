@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kolektor_cli.errors import ImageError
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.pixels import Pixels, binary
 from kolektor_cli.reports.overlay import (
     PADDING,
     close_up,
@@ -73,7 +73,7 @@ def jpeg(pixels: Pixels, alt: str = "", quality: int = _QUALITY) -> Picture:
 def whole(image: Pixels, mask: Pixels | None, space: tuple[int, int] = WIDE) -> Picture:
     """Return a picture of a whole image, laid if it is tall, with the outlines of its mask."""
     small = fitted(laid(image), *space)
-    marks = None if mask is None else fitted(_marked(laid(mask)), *space)
+    marks = None if mask is None else fitted(binary(laid(mask)), *space)
     return jpeg(outlined(small, marks))
 
 
@@ -87,7 +87,7 @@ def defect_cell(image: Pixels, mask: Pixels, *, wholes: bool = True) -> DefectCe
     wholes
         Whether a picture of the whole image is wanted.
     """
-    marked = _marked(mask)
+    marked = binary(mask)
     close = close_up(laid(image), laid(marked), SIDE)
     return DefectCell(
         whole=whole(image, marked) if wholes else None,
@@ -153,7 +153,3 @@ def position_map(places: Sequence[npt.NDArray[np.float32]]) -> tuple[Picture, fl
 def called(picture: Picture, alt: str) -> Picture:
     """Return a picture with its alternative text."""
     return replace(picture, alt=alt)
-
-
-def _marked(mask: Pixels) -> Pixels:
-    return np.where(mask > 0, 255, 0).astype(np.uint8)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +35,7 @@ from kolektor_cli.reports.page import (
 from kolektor_cli.reports.page import plots as plots_part
 from kolektor_cli.reports.parts import number, scale
 from kolektor_cli.scoring.figures import DEFINITIONS, FIGURES
-from kolektor_cli.scoring.maps import ArrayMaps, MapArrays, Maps, open_maps
+from kolektor_cli.scoring.maps import Maps, MapSource, open_maps
 from kolektor_cli.scoring.placing import place, within
 from kolektor_cli.scoring.published import PUBLISHED
 from kolektor_cli.scoring.results import (
@@ -76,7 +74,7 @@ class MapPictures:
 def draw_maps(
     truth: GroundTruth,
     images: TreeDataset,
-    source: str | os.PathLike[str] | MapArrays,
+    source: MapSource,
     model: ModelScores,
     crop: CenterCrop | None = None,
     *,
@@ -105,7 +103,7 @@ def draw_maps(
     ImageError, OutputError, SourceError
         A map or an image cannot be read.
     """
-    maps = _open(truth, source)
+    maps = open_maps(source, truth.category, truth.paths)
     tested = {image.path: image for image in truth.images}
     paths = [path for path in maps.paths if path in tested]
     threads = 1 if maps.in_order else jobs
@@ -116,12 +114,6 @@ def draw_maps(
     draw = partial(_draw, maps, images, crop=crop, low=low, high=high)
     drawn = parallel_map(lambda path: draw(tested[path]), shown, threads, progress)
     return MapPictures(low, high, dict(zip(shown, drawn, strict=True)))
-
-
-def _open(truth: GroundTruth, source: str | os.PathLike[str] | MapArrays) -> Maps:
-    if isinstance(source, (str, os.PathLike)):
-        return open_maps(Path(source), truth.category, truth.paths)
-    return ArrayMaps(source, truth.paths)
 
 
 def _ends(maps: Maps, image: TruthImage, crop: CenterCrop | None) -> tuple[float, float]:
@@ -315,7 +307,6 @@ def _misses(key: str, title: str, model: ModelScores, pictures: MapPictures) -> 
             text(_overlap(one, regions.get(one.path, []))),
         )
         for rank, one in enumerate(shown, 1)
-        if one.path in pictures.pictures
     )
     return chapter(key, title, paragraph(text(told)), _scale(pictures), gallery(cells))
 
@@ -336,7 +327,6 @@ def _alarms(key: str, title: str, model: ModelScores, pictures: MapPictures) -> 
             ),
         )
         for rank, one in enumerate(shown, 1)
-        if one.path in pictures.pictures
     )
     return chapter(key, title, paragraph(text(told)), _scale(pictures), gallery(cells))
 

@@ -67,7 +67,7 @@ def source_page(
     title = f"{source.path.resolve().name}: raw dataset"
     sections = [
         _overview(scan),
-        chapter("findings", "Findings", *findings_part(scan.findings, _file(source, scan), jobs)),
+        chapter("findings", "Findings", *findings_part(scan.findings, _Loader(source, scan), jobs)),
         _same(source, scan, jobs),
         defects_part("Defects", _defects(scan, cells)),
         about_part({"files of all samples": _fingerprint(scan)}),
@@ -159,10 +159,6 @@ def _same(source: Source, scan: Scan, jobs: int | None) -> Section:
         table("Samples that are the same picture", ("items", *DUPLICATE_TITLES.values()), rows),
         *pairs_part(pairs, load, jobs),
     )
-
-
-def _file(source: Source, scan: Scan) -> _Loader:
-    return _Loader(source, scan)
 
 
 class _Loader:

@@ -40,6 +40,7 @@ from kolektor_cli.tree.dataset import TreeDataset, TreeImage
 from kolektor_cli.tree.layout import is_mask, split_and_label
 from kolektor_cli.tree.manifest import Manifest
 from kolektor_cli.tree.read import Tree, read_file
+from kolektor_cli.tree.same import same_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,8 @@ def _pixels(image: TreeImage) -> tuple[Pixels, Pixels | None]:
 
 
 def _leaks(checked: CheckedTree, jobs: int | None) -> Section:
-    pairs = list(_equal(checked.tree))
+    tree = checked.tree
+    pairs = [Pair(*both, _said(tree, *both)) for both in same_pictures(tree.pictures)]
     title = "Leaks from training to test"
     if not pairs:
         told = "No picture of the test set is, pixel for pixel, one of the training set."
@@ -193,19 +195,6 @@ def _leaks(checked: CheckedTree, jobs: int | None) -> Section:
     told = f"{len(pairs)} pictures are in training and in test, pixel for pixel; training is first."
     parts = pairs_part(pairs, partial(_load, checked), jobs)
     return chapter("leaks", title, _plain(told), *parts)
-
-
-def _equal(tree: Tree) -> Iterator[Pair]:
-    """Yield images of training and test with equal pixels."""
-    facts_of = {p: f for p, f in tree.pngs.items() if not f.problem and not is_mask(p)}
-    trained: dict[tuple[object, str], str] = {}
-    for path, found in facts_of.items():
-        if path.startswith(("train/", "validation/")):
-            trained.setdefault((found.size, found.pixels_sha256), path)
-    for path, found in facts_of.items():
-        same = trained.get((found.size, found.pixels_sha256))
-        if same and path.startswith("test/"):
-            yield Pair(same, path, _said(tree, same, path))
 
 
 def _said(tree: Tree, *paths: str) -> str:

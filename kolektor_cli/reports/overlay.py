@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kolektor_cli.imaging.geometry import Rectangle
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.pixels import Pixels, binary
 
 RGB: TypeAlias = tuple[int, int, int]
 """Red, green and blue, each from 0 to 255."""
@@ -140,7 +140,7 @@ def close_up(image: Pixels, mask: Pixels, side: int) -> Pixels:
     length = max(needed, -(-side // factor))
     first = _start(left, width, length, mask.shape[1]), _start(top, height, length, mask.shape[0])
     cut, marks = _cut(image, first, length, PADDING), _cut(mask, first, length, 0)
-    return outlined(_scaled(cut, factor, side), _scaled(_marked(marks), factor, side))
+    return outlined(_scaled(cut, factor, side), _scaled(binary(marks), factor, side))
 
 
 def _largest_defect(mask: Pixels) -> Rectangle:
@@ -174,10 +174,6 @@ def _cut(pixels: Pixels, first: tuple[int, int], length: int, beyond: int) -> Pi
         rows, columns
     ]
     return cut
-
-
-def _marked(mask: Pixels) -> Pixels:
-    return np.where(mask > 0, 255, 0).astype(np.uint8)
 
 
 def _scaled(pixels: Pixels, factor: int, side: int) -> Pixels:

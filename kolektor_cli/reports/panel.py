@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.pixels import Pixels, binary
 from kolektor_cli.reports.overlay import (
     OUTLINE,
     PADDING,
@@ -91,4 +91,4 @@ def _heat(scores: npt.NDArray[np.floating[Any]], scale: tuple[float, float]) -> 
 def _white(mask: Pixels, width: int, height: int) -> Pixels:
     # White where an outline would be, so that a thin defect does not fade.
     small = small_mask(mask, width, height)
-    return to_rgb(np.where(small > 0, 255, 0).astype(np.uint8))
+    return to_rgb(binary(small))

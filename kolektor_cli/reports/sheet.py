@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from kolektor_cli.errors import UsageError
-from kolektor_cli.imaging.pixels import MAX_PIXELS, Pixels
+from kolektor_cli.imaging.pixels import MAX_PIXELS, Pixels, binary
 from kolektor_cli.reports.lettering import (
     Text,
     line_height,
@@ -109,7 +109,7 @@ def marked(image: Pixels, marks: Sequence[tuple[Pixels, RGB]], width: int, heigh
 
 def small_mask(mask: Pixels, width: int, height: int) -> Pixels:
     """Return a mask, as 0 and 255, fitted as its image is; thin defects stay."""
-    return fitted(np.where(mask > 0, 255, 0).astype(np.uint8), width, height)
+    return fitted(binary(mask), width, height)
 
 
 def picture_cell(image: Pixels, mask: Pixels | None, caption: tuple[str, ...], side: int) -> Cell:

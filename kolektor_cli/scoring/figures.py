@@ -134,16 +134,15 @@ def rates(steps: Steps, weights: Floats) -> Rates:
         return Rates(above / good, false / good, hits, hits.cumsum(axis=1), false)
 
 
-def detection_figures(steps: Steps, weights: Floats) -> dict[str, Floats]:
+def detection_figures(curve: Rates) -> dict[str, Floats]:
     """Return AUROC, AP and F1-max for each draw; NaN where a draw has only one class."""
-    curve = rates(steps, weights)
     total = curve.found[:, -1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         # All of a step's defects have the same rank, so the area is a sum over the steps.
         auroc = (curve.hits * (1 - (curve.before + curve.after) / 2)).sum(axis=1) / total[:, 0]
         precision = curve.found / (curve.found + curve.false)
         ap = (curve.hits * np.nan_to_num(precision)).sum(axis=1) / total[:, 0]
-        f1 = (2 * curve.found / (curve.found + curve.false + total)).max(axis=1)
+        f1 = _f1(curve).max(axis=1)
     one_class = np.isnan(auroc)
     return {
         "auroc": _share(auroc),
@@ -152,32 +151,35 @@ def detection_figures(steps: Steps, weights: Floats) -> dict[str, Floats]:
     }
 
 
-def best_threshold(steps: Steps) -> float | None:
-    """Return the threshold of the F1-max of all units together; scores from it on are positive.
+def _f1(curve: Rates) -> Floats:
+    return 2 * curve.found / (curve.found + curve.false + curve.found[:, -1:])
+
+
+def best_threshold(curve: Rates, thresholds: Floats) -> float | None:
+    """Return the threshold of the F1-max of a single draw; scores from it on are positive.
 
     None if all pixels must be positive, even those that no map shows.
     """
-    curve = rates(steps, np.ones((1, len(steps.good))))
-    f1 = curve.found / (curve.found + curve.false + curve.found[:, -1:])
-    best = float(steps.thresholds[np.argmax(f1)])
+    best = float(thresholds[np.argmax(_f1(curve))])
     return best if np.isfinite(best) else None
 
 
-def false_alarms(steps: Steps, weights: Floats) -> Floats:
+def false_alarms(curve: Rates) -> Floats:
     """Return how many good scores reach the lowest score of a defect, for each draw."""
-    curve = rates(steps, weights)
-    last = steps.hits.shape[1] - 1 - np.argmax(curve.hits[:, ::-1] > 0, axis=1)
-    alarms = curve.false[np.arange(len(weights)), last]
+    draws, steps = curve.hits.shape
+    last = steps - 1 - np.argmax(curve.hits[:, ::-1] > 0, axis=1)
+    alarms = curve.false[np.arange(draws), last]
     return np.where(curve.found[:, -1] > 0, alarms, np.nan)
 
 
-def overlap_figures(steps: Steps, overlaps: Overlaps, weights: Floats) -> dict[str, Floats]:
+def overlap_figures(curve: Rates, overlaps: Overlaps, weights: Floats) -> dict[str, Floats]:
     """Return AUPRO to the limits 0.3 and 0.05, and AUPIMO, for each draw.
+
+    `curve` is that of the pixels for the same `weights`, draws x units.
 
     Sources: Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021, section 5.2 (PRO);
     Bertoldo et al., "AUPIMO", BMVC 2024.
     """
-    curve = rates(steps, weights)
     shares, regions = weights @ overlaps.region_shares, weights @ overlaps.regions
     found = {}
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -9,6 +9,7 @@ import numpy as np
 
 from kolektor_cli.scoring.figures import (
     Floats,
+    Rates,
     Steps,
     best_threshold,
     detection_figures,
@@ -53,23 +54,19 @@ def image_figures(
     if len({image.label for image in images}) < 2:
         return ImageFigures({}, {}, None, {})
     steps = image_steps(images, scores)
-    exact = {key: float(value[0]) for key, value in _measure(steps, _once(steps)).items()}
+    curve = rates(steps, np.ones((1, len(steps.good))))
+    exact = {key: float(value[0]) for key, value in _measure(curve).items()}
     drawn: Mapping[str, Floats] = {}
     if weights is not None:
-        drawn = drawn_figures(lambda drawn: _measure(steps, drawn), exact, weights)
-    curve = rates(steps, _once(steps))
+        drawn = drawn_figures(lambda drawn: _measure(rates(steps, drawn)), exact, weights)
     recall = curve.found[0] / curve.found[0, -1]
     roc = whole_curve("true-positive rate", steps.thresholds.tolist(), curve.after[0], recall)
-    return ImageFigures(exact, drawn, best_threshold(steps), {"image_roc": roc})
+    return ImageFigures(exact, drawn, best_threshold(curve, steps.thresholds), {"image_roc": roc})
 
 
-def _once(steps: Steps) -> Floats:
-    return np.ones((1, len(steps.good)))
-
-
-def _measure(steps: Steps, weights: Floats) -> dict[str, Floats]:
-    found = {f"image_{key}": value for key, value in detection_figures(steps, weights).items()}
-    return {**found, "image_fp_at_fn0": false_alarms(steps, weights)}
+def _measure(curve: Rates) -> dict[str, Floats]:
+    found = {f"image_{key}": value for key, value in detection_figures(curve).items()}
+    return {**found, "image_fp_at_fn0": false_alarms(curve)}
 
 
 def image_steps(images: Sequence[TruthImage], scores: Sequence[float]) -> Steps:

@@ -37,11 +37,10 @@ def drawn_figures(
     parts = [measure(weights[at : at + _AT_ONCE]) for at in range(0, len(weights), _AT_ONCE)]
     drawn = {}
     for key in once:
-        if key in exact:
-            values = np.concatenate([part[key] for part in parts])
-            shift = exact[key] - once[key][0]
-            # Only shares need it, and it must not lead out of their range.
-            drawn[key] = np.clip(values + shift, 0, 1) if shift else values
+        values = np.concatenate([part[key] for part in parts])
+        shift = exact[key] - once[key][0]
+        # Only shares need it, and it must not lead out of their range.
+        drawn[key] = np.clip(values + shift, 0, 1) if shift else values
     return drawn
 
 

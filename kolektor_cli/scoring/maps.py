@@ -7,6 +7,7 @@ A map is named like its image: ``<category>/test/<class>/<stem>``, ``test/<class
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -33,13 +34,16 @@ from kolektor_cli.scoring.formats import (
     read_map,
 )
 from kolektor_cli.scoring.thresholds import Scores
-from kolektor_cli.tree.read import list_tree, read_file
+from kolektor_cli.tree.read import list_files, read_file
 
 BINDING_NAME = "kolektor.json"
 """Beside maps: the tree that they belong to, and what made them."""
 
 MapArrays: TypeAlias = Mapping[str, npt.NDArray[Any]] | Callable[[str], npt.NDArray[Any]]
 """Maps by their images' paths, such as ``test/defect/000.png``, or a function of the path."""
+
+MapSource: TypeAlias = str | os.PathLike[str] | MapArrays
+"""A folder or an .npz of maps; or arrays by path, or a function of the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +133,14 @@ def _at_split(path: str) -> tuple[str, str]:
     return "", "/".join(parts)
 
 
-def open_maps(place: Path, category: str, images: Collection[str]) -> Maps:
-    """Find the maps of images in a folder, or in one .npz.
+def open_maps(source: MapSource, category: str, images: Sequence[str]) -> Maps:
+    """Find the maps of images.
 
     Parameters
     ----------
-    place
+    source
         A folder with a file a map; or an .npz with the arrays ``maps`` and ``paths``, or a folder
-        that holds such a file.
+        that holds such a file; or maps in memory.
     category
         The name of the tree's category folder.
     images
@@ -147,6 +151,9 @@ def open_maps(place: Path, category: str, images: Collection[str]) -> Maps:
     SourceError
         There is no such folder or file, or it holds no maps.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        return ArrayMaps(source, images)
+    place = Path(source)
     stack = _stack_in(place)
     if stack is not None:
         return StackedMaps(stack, category, images)
@@ -180,12 +187,7 @@ class FolderMaps(Maps):
     """A folder with a file a map."""
 
     def __init__(self, folder: Path, category: str, images: Collection[str]) -> None:
-        files = [
-            name
-            for name, kind in list_tree(folder).items()
-            if kind == "file" or (kind == "link" and (folder / name).is_file())
-        ]
-        found, findings = _match(folder, files, category, images)
+        found, findings = _match(folder, list_files(folder), category, images)
         super().__init__([image for image in images if image in found], findings)
         self._folder = folder
         self._files = found

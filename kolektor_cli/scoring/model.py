@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.parallel import Progress, no_progress
@@ -20,16 +19,12 @@ from kolektor_cli.scoring.given import (
 )
 from kolektor_cli.scoring.images import image_figures
 from kolektor_cli.scoring.looks import Look, look_at, remarks
-from kolektor_cli.scoring.maps import ArrayMaps, MapArrays, Maps, open_maps
+from kolektor_cli.scoring.maps import Maps, MapSource, open_maps
 from kolektor_cli.scoring.options import ScoreOptions, top_of
 from kolektor_cli.scoring.pixels import PixelFigures, pixel_figures, validation_threshold
 from kolektor_cli.scoring.results import ImageScore, ModelScores
 from kolektor_cli.scoring.summary import by_item, by_size, doubts, figure
 from kolektor_cli.tree.truth import Defects, GroundTruth
-
-MapSource: TypeAlias = str | os.PathLike[str] | MapArrays
-"""A folder or an .npz of maps; or arrays by path, or a function of the path."""
-
 
 _NO_GOOD_PIXEL = "no good pixel in the test set"
 
@@ -85,19 +80,15 @@ def look_at_model(
 
     `given` is a CSV file of image scores.
     """
-    if isinstance(source, (str, os.PathLike)):
-        place = Path(source)
-        binding, wrong_tree = read_binding(place, truth)
-        maps = open_maps(place, truth.category, truth.paths)
-    else:
-        binding, wrong_tree = {}, []
-        maps = ArrayMaps(source, truth.paths)
+    place = place_of(source)
+    binding, wrong_tree = read_binding(Path(place), truth) if place else ({}, [])
+    maps = open_maps(source, truth.category, truth.paths)
     looks, findings = look_at(truth.images, defects, maps, options, jobs=jobs, progress=progress)
     findings = [*wrong_tree, *maps.findings, *findings]
     if options.threshold == "val":
         findings += look_at(truth.validation, {}, maps, options, jobs=jobs)[1]
     scores, asked, wrong = _image_scores(truth, maps, looks, given, options)
-    model = ModelMaps(name, place_of(source), maps, binding, scores, asked, looks)
+    model = ModelMaps(name, place, maps, binding, scores, asked, looks)
     return model, [*findings, *wrong]
 
 

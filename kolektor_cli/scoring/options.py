@@ -10,6 +10,9 @@ from typing import Literal, TypeAlias
 from kolektor_cli.errors import UsageError, require_whole
 from kolektor_cli.imaging.geometry import CenterCrop
 
+DRAWS = 1000
+"""Draws for intervals: enough for three decimals of most figures."""
+
 AskedThreshold: TypeAlias = float | Literal["val"] | None
 
 
@@ -74,14 +77,16 @@ def top_of(image_score: str | None) -> int | None:
     return int(found[1])
 
 
-def parse_crop(text: str) -> CenterCrop:
-    """Return the center crop of a text, ``RESIZE:SIDE`` in pixels.
+def parse_crop(text: str | None) -> CenterCrop | None:
+    """Return the center crop of a text, ``RESIZE:SIDE`` in pixels; None for None.
 
     Raises
     ------
     UsageError
         It is no such text.
     """
+    if text is None:
+        return None
     found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text, re.ASCII)
     if found is None or not (int(found[1]) and int(found[2])):
         raise UsageError(f"--crop {text!r} is not RESIZE:SIDE, for example 256:224")

@@ -102,16 +102,18 @@ def pixel_figures(
     parallel_map(second.count, wanted, 1 if maps.in_order else jobs, progress)
     steps, overlaps = tally.together()
     once = np.ones((1, 1))
-    exact = {key: float(value[0]) for key, value in _measure(steps, overlaps, once).items()}
+    curve = rates(steps, once)
+    exact = {key: float(value[0]) for key, value in _measure(curve, overlaps, once).items()}
     drawn: Mapping[str, Floats] = {}
     if weights is not None:
-        coarse = tally.by_item()
-        drawn = drawn_figures(lambda drawn: _measure(*coarse, drawn), exact, weights)
-    curve = rates(steps, once)
+        coarse, shares = tally.by_item()
+        drawn = drawn_figures(
+            lambda drawn: _measure(rates(coarse, drawn), shares, drawn), exact, weights
+        )
     return PixelFigures(
         exact=exact,
         drawn=drawn,
-        threshold=best_threshold(steps),
+        threshold=best_threshold(curve, steps.thresholds),
         curves=_curves(steps, overlaps, curve, tally.edges[1:] - 1),
         regions=tuple(_regions(tally, ordered, curve)),
         aupimo=_aupimo(tally, images, overlaps),
@@ -120,9 +122,9 @@ def pixel_figures(
     )
 
 
-def _measure(steps: Steps, overlaps: Overlaps, weights: Floats) -> dict[str, Floats]:
-    found = {f"pixel_{key}": value for key, value in detection_figures(steps, weights).items()}
-    return {**found, **overlap_figures(steps, overlaps, weights)}
+def _measure(curve: Rates, overlaps: Overlaps, weights: Floats) -> dict[str, Floats]:
+    found = {f"pixel_{key}": value for key, value in detection_figures(curve).items()}
+    return {**found, **overlap_figures(curve, overlaps, weights)}
 
 
 class _SecondReading:
@@ -188,9 +190,9 @@ def _from(scores: Scores, threshold: float) -> npt.NDArray[np.bool_]:
 
 def _region_areas(tally: Tally, index: int, areas: Floats) -> Floats:
     """Return the value of each defect pixel of an image: that of its step, the last if not seen."""
-    scores = tally.shown[index].seen
-    values = np.full(len(scores), areas[-1])
-    values[scores] = areas[tally.ranks[index]]
+    seen = tally.shown[index].seen
+    values = np.full(len(seen), areas[-1])
+    values[seen] = areas[tally.ranks[index]]
     return values
 
 

@@ -14,12 +14,12 @@ from kolektor_cli.errors import OutputError
 from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.geometry import Box, Geometry, box_to_source, to_source
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.pixels import Pixels, binary
 from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.layout import MANIFEST_NAME, is_mask, mask_path, split_and_label
 from kolektor_cli.tree.manifest import FileEntry, from_bytes
-from kolektor_cli.tree.read import find_categories, has_tree_folders, list_tree, read_file
+from kolektor_cli.tree.read import list_tree, only_category, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class TreeImage:
             return np.zeros(self.image().shape[:2], np.uint8)
         path = self.folder / mask_path(self.path)
         mask = decode_mask(read_file(path), str(path)).pixels
-        return np.where(mask > 0, 255, 0).astype(np.uint8)
+        return binary(mask)
 
 
 class TreeDataset(Sequence[TreeImage]):
@@ -172,15 +172,7 @@ def load_tree(path: str | os.PathLike[str]) -> TreeDataset:
     ManifestError
         The manifest cannot be read.
     """
-    folders = find_categories(Path(path))
-    if len(folders) > 1:
-        names = ", ".join(folder.name for folder in folders)
-        raise OutputError(f"{path}: holds several categories, {names}; give the folder of one")
-    [folder] = folders
-    if not has_tree_folders(folder):
-        raise OutputError(
-            f"{folder}: is not an MVTec-style tree: it has no train/good, no test/good"
-        )
+    folder = only_category(Path(path))
     listing = list_tree(folder)
     entries: dict[str, FileEntry] = {}
     if MANIFEST_NAME in listing:

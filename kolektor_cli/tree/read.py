@@ -56,6 +56,11 @@ class Tree:
     manifest_problem: str | None
 
     @property
+    def pictures(self) -> dict[str, tuple[Size, str]]:
+        """The size and the hash of the pixels of each PNG that can be decoded, by path."""
+        return {p: (f.size, f.pixels_sha256) for p, f in self.pngs.items() if not f.problem}
+
+    @property
     def ours(self) -> bool:
         """Whether this tool made the tree."""
         has_manifest = MANIFEST_NAME in self.entries
@@ -86,6 +91,26 @@ def find_categories(out: Path) -> list[Path]:
     return categories
 
 
+def only_category(path: Path) -> Path:
+    """Return the one category folder at `path`; see `find_categories`.
+
+    Raises
+    ------
+    OutputError
+        There is none, or there are several.
+    """
+    folders = find_categories(path)
+    if len(folders) > 1:
+        names = ", ".join(folder.name for folder in folders)
+        raise OutputError(f"{path}: holds several categories, {names}; give the folder of one")
+    [folder] = folders
+    if not has_tree_folders(folder):
+        raise OutputError(
+            f"{folder}: is not an MVTec-style tree: it has no train/good, no test/good"
+        )
+    return folder
+
+
 def _is_category(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("train", "test", MANIFEST_NAME))
 
@@ -105,6 +130,21 @@ def list_tree(folder: Path) -> dict[str, Kind]:
         A folder cannot be listed.
     """
     return dict(_entries_below(folder, ""))
+
+
+def list_files(folder: Path) -> list[str]:
+    """Return the files below a folder, by relative path, and links that lead to files.
+
+    Raises
+    ------
+    OutputError
+        A folder cannot be listed.
+    """
+    return [
+        name
+        for name, kind in list_tree(folder).items()
+        if kind == "file" or (kind == "link" and (folder / name).is_file())
+    ]
 
 
 def _entries_below(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:

@@ -28,7 +28,7 @@ from kolektor_cli.tree.layout import (
 )
 from kolektor_cli.tree.manifest import FileEntry, Manifest, from_bytes
 from kolektor_cli.tree.pairs import check_pairs
-from kolektor_cli.tree.read import find_categories, has_tree_folders, list_tree, read_file
+from kolektor_cli.tree.read import list_files, only_category, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,9 @@ def open_truth(path: Path) -> GroundTruth:
     ManifestError
         The manifest cannot be read.
     """
-    folder = _only_category(path)
-    listing = list_tree(folder)
+    folder = only_category(path)
     # A tree may be made of links to images elsewhere.
-    files = [
-        name
-        for name, kind in listing.items()
-        if kind == "file" or (kind == "link" and (folder / name).is_file())
-    ]
+    files = list_files(folder)
     for name in files:
         if image_suffix(name) and not name.endswith(".png") and split_and_label(name):
             raise _not_whole(folder, f"{name} is no PNG")
@@ -174,16 +169,6 @@ def open_truth(path: Path) -> GroundTruth:
         fingerprint=found.fingerprint if found else None,
         leaks=tuple(_leaks(found)) if found else None,
     )
-
-
-def _only_category(path: Path) -> Path:
-    folders = find_categories(path)
-    if len(folders) > 1:
-        names = ", ".join(folder.name for folder in folders)
-        raise OutputError(f"{path}: holds several categories, {names}; give the folder of one")
-    if not has_tree_folders(folders[0]):
-        raise OutputError(f"{folders[0]}: is not an MVTec-style tree: it has no test/good")
-    return folders[0]
 
 
 def _not_whole(folder: Path, what: str) -> OutputError:

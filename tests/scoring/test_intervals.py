@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from kolektor_cli.core.scoring import score
-from kolektor_cli.scoring.figures import detection_figures, overlap_figures
+from kolektor_cli.scoring.figures import (
+    Floats,
+    Overlaps,
+    Steps,
+    detection_figures,
+    overlap_figures,
+    rates,
+)
 from kolektor_cli.scoring.images import image_steps
 from kolektor_cli.scoring.intervals import draw_items, drawn_figures, interval
 from kolektor_cli.scoring.options import ScoreOptions
@@ -18,7 +25,12 @@ from kolektor_cli.scoring.tally import Tally, defect_scores, good_scores
 from kolektor_cli.tree.truth import TruthImage, open_truth, read_defects
 from tests.scoring.cases import Case, by_scikit, random_case
 
+Curves = tuple[Steps, Overlaps]
 DRAWS = ScoreOptions(draws=200, seed=3)
+
+
+def overlaps_of(curves: Curves, weights: Floats) -> dict[str, Floats]:
+    return overlap_figures(rates(curves[0], weights), curves[1], weights)
 
 
 def tally_of(case: Case, items: dict[str, str]) -> tuple[Tally, list[TruthImage]]:
@@ -49,9 +61,9 @@ def test_each_draw_has_as_many_items_as_there_are() -> None:
 def test_each_item_once_gives_the_exact_figures(tmp_path: Path, seed: int) -> None:
     tally, images = tally_of(random_case(tmp_path, seed), {})
     once = np.ones((1, len(images)))
-    exact = {k: float(v[0]) for k, v in overlap_figures(*tally.together(), once[:, :1]).items()}
+    exact = {k: float(v[0]) for k, v in overlaps_of(tally.together(), once[:, :1]).items()}
     coarse = tally.by_item()
-    drawn = drawn_figures(lambda weights: overlap_figures(*coarse, weights), exact, once)
+    drawn = drawn_figures(lambda weights: overlaps_of(coarse, weights), exact, once)
     assert {key: float(value[0]) for key, value in drawn.items()} == pytest.approx(exact, abs=1e-12)
 
 
@@ -62,7 +74,7 @@ def test_drawing_an_item_twice_counts_its_images_twice(tmp_path: Path, seed: int
     scores = [float(case.maps[image.path].max()) for image in images]
     weights = (np.arange(len(images)) % 3 + 1).astype(np.float64)
     steps = image_steps(images, scores)
-    found = detection_figures(steps, weights[None])
+    found = detection_figures(rates(steps, weights[None]))
     times = weights.astype(int)
     labels = np.repeat([image.label == "defective" for image in images], times)
     for key, value in by_scikit(labels, np.repeat(scores, times)).items():
@@ -76,7 +88,7 @@ def test_coarse_curves_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     assert len(tally.thresholds) > 4 * len(tally.edges)
     once = np.ones((1, len(images)))
     exact, coarse = (
-        overlap_figures(*curves, weights)
+        overlaps_of(curves, weights)
         for curves, weights in ((tally.together(), once[:, :1]), (tally.by_item(), once))
     )
     for key in exact:
@@ -85,7 +97,7 @@ def test_coarse_curves_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     # How much they differ is taken off the draws.
     values = {key: float(value[0]) for key, value in exact.items()}
     curves = tally.by_item()
-    drawn = drawn_figures(lambda weights: overlap_figures(*curves, weights), values, once)
+    drawn = drawn_figures(lambda weights: overlaps_of(curves, weights), values, once)
     assert {key: float(value[0]) for key, value in drawn.items()} == pytest.approx(
         values, abs=1e-12
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json
@@ -155,12 +155,12 @@ def _model_lines(model: ModelScores, start: str) -> Iterator[str]:
             f"{_share(found.f1)}, precision {_share(found.precision)}, recall "
             f"{_share(found.recall)}"
         )
-    reasons = {figure.reason for figure in model.figures.values() if figure.value is None}
-    for reason in sorted(reasons):
-        keys = [k for k, figure in model.figures.items() if figure.reason == reason]
-        if all(model.figures[key].value is None for key in keys):
-            names = ", ".join(FIGURES[key] for key in keys)
-            yield f"{start}{_NONE} {names}: {reason}"
+    without = defaultdict(list)
+    for key, figure in model.figures.items():
+        if figure.value is None:
+            without[figure.reason].append(FIGURES[key])
+    for reason, names in sorted(without.items()):
+        yield f"{start}{_NONE} {', '.join(names)}: {reason}"
 
 
 def _leak_lines(scores: Scores) -> Iterator[str]:
@@ -232,8 +232,8 @@ def scores_markdown(scores: Scores) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(cells: object) -> str:
-    escaped = (str(cell).replace("|", "\\|") for cell in cells)  # type: ignore[attr-defined]
+def _markdown_row(cells: Iterable[object]) -> str:
+    escaped = (str(cell).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"
 
 
