@@ -23,6 +23,7 @@ from kolektor_cli.tree.dataset import TreeImage, load_tree
 from kolektor_cli.tree.layout import MANIFEST_NAME
 from kolektor_cli.tree.manifest import from_bytes
 from kolektor_cli.tree.read import read_file
+from kolektor_cli.tree.same import same_pictures
 
 
 def plan_tree(folder: Path, names: Sequence[str], options: ShowOptions) -> ShowPlan:
@@ -131,15 +132,11 @@ def _leaks(images: Sequence[TreeImage]) -> Iterator[tuple[TreeImage, TreeImage]]
     if not images or not (folder / MANIFEST_NAME).is_file():
         raise OutputError(f"{folder}: has no {MANIFEST_NAME}, by which --pairs compares pixels")
     entries = from_bytes(read_file(folder / MANIFEST_NAME)).files
-    hashes = {entry.path: entry.pixels_sha256 for entry in entries}
-    trained: dict[str | None, list[TreeImage]] = {}
-    for image in images:
-        if image.split == "train":
-            trained.setdefault(hashes.get(image.path), []).append(image)
-    for image in images:
-        if image.split == "test" and image.path in hashes:
-            for first in trained.get(hashes[image.path], ()):
-                yield first, image
+    known = {e.path: (e.geometry.size, e.pixels_sha256) for e in entries if e.role == "image"}
+    by_path = {image.path: image for image in images}
+    for trained, tested in same_pictures(known):
+        if trained in by_path and tested in by_path:
+            yield by_path[trained], by_path[tested]
 
 
 def _leak_cell(first: TreeImage, second: TreeImage, side: int) -> Cell:

@@ -186,8 +186,10 @@ def _make(
     progress: StepProgress,
 ) -> Picture:
     # All cells are of about one size: one tells whether they fit into memory and on a page.
-    refuse_too_many(plan.makes[0](), len(plan.makes))
-    cells = parallel_map(lambda make: make(), plan.makes, jobs, partial(progress, "show"))
+    first = plan.makes[0]()
+    refuse_too_many(first, len(plan.makes))
+    told = partial(progress, "show")
+    cells = [first, *parallel_map(lambda make: make(), plan.makes[1:], jobs, told)]
     page = arrange(cells, plan.heading, side=plan.side, columns=options.columns)
     return Picture(page.drawn(), len(cells), findings, page)
 

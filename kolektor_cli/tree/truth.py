@@ -29,6 +29,7 @@ from kolektor_cli.tree.layout import (
 from kolektor_cli.tree.manifest import FileEntry, Manifest, from_bytes
 from kolektor_cli.tree.pairs import check_pairs
 from kolektor_cli.tree.read import list_files, only_category, read_file
+from kolektor_cli.tree.same import same_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +212,12 @@ def _size(folder: Path, path: str) -> Size:
 
 def _leaks(found: Manifest) -> Iterator[str]:
     """Tell what a manifest has in training and in test: pictures with equal pixels, and items."""
-    trained, items = {}, defaultdict(set)
+    images = {e.path: (e.geometry.size, e.pixels_sha256) for e in found.files if e.role == "image"}
+    for trained, tested in same_pictures(images):
+        yield f"{tested} has the pixels of {trained}"
+    items = defaultdict(set)
     for entry in found.files:
         items[entry.group].add(entry.split == "test")
-        if entry.role == "image" and entry.split == "train":
-            trained[entry.pixels_sha256] = entry.path
-    for entry in found.files:
-        if entry.role == "image" and entry.split == "test" and entry.pixels_sha256 in trained:
-            yield f"{entry.path} is the training image {trained[entry.pixels_sha256]}"
     both = sum(len(sides) > 1 for sides in items.values())
     if both:
         yield f"{both} of {len(items)} physical items have images in training and in test"

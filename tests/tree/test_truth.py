@@ -13,7 +13,7 @@ from kolektor_cli.errors import ImageError, OutputError
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.truth import open_truth, read_defects
 from tests.conftest import write_png
-from tests.trees import IMAGES, MASKS, read_manifest
+from tests.trees import IMAGES, MASKS, entry_of, forge_entry, read_manifest
 
 
 def test_test_images_come_with_item_size_and_label(tree: Path) -> None:
@@ -169,3 +169,16 @@ def test_leaks_are_told_by_the_manifest(tree: Path) -> None:
     groups = [(entry.group, entry.split == "test") for entry in read_manifest(tree).files]
     both = {group for group, _ in groups if {(group, True), (group, False)} <= set(groups)}
     assert any(line.startswith(f"{len(both)} of ") for line in leaks) == bool(both)
+
+
+def test_pictures_in_test_that_are_trained_or_validated_on_are_leaks(tree: Path) -> None:
+    tested = entry_of(tree, "test/good/000.png")
+    for path in ("train/good/000.png", "train/good/001.png"):
+        forge_entry(tree, path, pixels_sha256=tested.pixels_sha256)
+    forge_entry(tree, "train/good/001.png", path="validation/good/001.png", split="val")
+    (tree / "validation/good").mkdir(parents=True)
+    (tree / "train/good/001.png").rename(tree / "validation/good/001.png")
+    forge_entry(tree, "train/good/000.png", pixels_sha256="0" * 64)
+    leaks = open_truth(tree).leaks
+    assert leaks is not None
+    assert leaks[0] == "test/good/000.png has the pixels of validation/good/001.png"
