@@ -1,5 +1,7 @@
 from .consumers.catalogue import ConsumerName as ConsumerName
 from .consumers.needs import Guide as Guide
+from .consumers.training import PresetName as PresetName
+from .consumers.training import TrainOptions as TrainOptions
 from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
@@ -20,6 +22,8 @@ from .core.splitting import Splitting as Splitting
 from .core.splitting import split as split
 from .core.steps import StepProgress as StepProgress
 from .core.synthesis import synthesize as synthesize
+from .core.training import Training as Training
+from .core.training import train as train
 from .core.verification import CategoryResult as CategoryResult
 from .core.verification import Verification as Verification
 from .core.verification import verify as verify
@@ -31,6 +35,7 @@ from .errors import ManifestError as ManifestError
 from .errors import OutputError as OutputError
 from .errors import SourceError as SourceError
 from .errors import SplitFileError as SplitFileError
+from .errors import TrainingError as TrainingError
 from .errors import UsageError as UsageError
 from .findings import Check as Check
 from .findings import Finding as Finding

@@ -86,6 +86,10 @@ class FetchError(KolektorError):
     """An archive cannot be downloaded, or what is downloaded is not the official one."""
 
 
+class TrainingError(KolektorError):
+    """A model cannot be trained: its library, its weights or a device is missing, or it fails."""
+
+
 class LimitError(KolektorError):
     """The system is out of a resource such as open files or threads; no file is at fault."""
 

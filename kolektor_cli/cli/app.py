@@ -28,6 +28,7 @@ from kolektor_cli.cli.score import score
 from kolektor_cli.cli.show import show
 from kolektor_cli.cli.split import split
 from kolektor_cli.cli.streams import discard, one_line
+from kolektor_cli.cli.train import train
 from kolektor_cli.cli.verify import verify
 from kolektor_cli.errors import KolektorError, reason, why_not_loaded
 from kolektor_cli.version import __version__
@@ -75,7 +76,7 @@ app = typer.Typer(
 )
 
 
-for _command in (fetch, inspect, split, convert, verify, score, show, report, sample, docs):
+for _command in (fetch, inspect, split, convert, verify, train, score, show, report, sample, docs):
     app.command(cls=Command)(_command)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import typer
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
 
@@ -202,10 +203,32 @@ def parse_size(text: str | None) -> AskedSize:
         return None
     if text == "source":
         return "source"
+    found = _read_size(text)
+    if found is None:
+        message = f"{text!r} is neither WxH (for example 500x1240), nor N, nor 'source'"
+        raise typer.BadParameter(message, param_hint="--size")
+    return found
+
+
+def parse_pixels(text: str | None) -> Size | None:
+    """Read a size in pixels: ``WxH``, or ``N`` for a square.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+    """
+    found = None if text is None else _read_size(text)
+    if text is not None and found is None:
+        message = f"{text!r} is neither WxH (for example 160x416) nor N"
+        raise typer.BadParameter(message, param_hint="--size")
+    return found
+
+
+def _read_size(text: str) -> Size | None:
     width, by, height = text.partition("x")
     if not by:
         height = width
     if not (text.isascii() and width.isdecimal() and height.isdecimal()):
-        message = f"{text!r} is neither WxH (for example 500x1240), nor N, nor 'source'"
-        raise typer.BadParameter(message, param_hint="--size")
+        return None
     return int(width), int(height)

@@ -123,6 +123,20 @@ def score(
     if save is not None and found.ok:
         save_curves(found, save)
     _show(console, found, form, by)
+    _exit_if_wrong(found)
+
+
+def score_folders(console: Console, out: Path, maps: list[Path], *, jobs: int | None) -> None:
+    """Score folders of maps as the command without options does, and show the figures."""
+    from kolektor_cli.core.scoring import score as score_maps
+
+    with console.progress() as progress:
+        found = score_maps(out, list(maps), jobs=jobs, progress=progress)
+    _show(console, found, "", "")
+    _exit_if_wrong(found)
+
+
+def _exit_if_wrong(found: Scores) -> None:
     if found.findings:
         raise typer.Exit(3 if found.unreadable else 1)
 

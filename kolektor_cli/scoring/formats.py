@@ -34,6 +34,9 @@ Values: TypeAlias = npt.NDArray[Any]
 _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 258, 262, 274, 339
 """Tags of TIFF 6.0."""
 
+_DEFLATE = 8
+"""Value of the tag Compression; TIFF Technical Note 2."""
+
 _FLOAT, _UNSIGNED = 3, 1
 """Values of the tag SampleFormat."""
 
@@ -61,6 +64,20 @@ def read_map(data: bytes, name: str) -> tuple[Scores, str]:
     values = read(data, name)
     note = "8 bits: scores were rounded to 256 values" if values.dtype == np.uint8 else ""
     return as_map(values, name), note
+
+
+def write_map(values: npt.NDArray[np.float32]) -> bytes:
+    """Return a TIFF of one page with a map, height x width.
+
+    Raises
+    ------
+    ImageError
+        OpenCV does not encode it.
+    """
+    done, data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, _DEFLATE])
+    if not done:
+        raise ImageError(f"a map of {' x '.join(map(str, values.shape))} cannot be encoded")
+    return data.tobytes()
 
 
 def as_map(values: Values, name: str) -> Scores:

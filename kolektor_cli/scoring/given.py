@@ -16,6 +16,9 @@ from kolektor_cli.tree.read import read_file
 from kolektor_cli.tree.truth import GroundTruth
 from kolektor_cli.version import __version__
 
+IMAGE_SCORES_NAME = "image_scores.csv"
+"""Beside maps that `train` wrote: the image scores that the model has of its own."""
+
 
 def read_image_scores(
     path: Path, category: str, wanted: Collection[str], images: Collection[str]
@@ -105,13 +108,15 @@ def read_binding(maps: Path, truth: GroundTruth) -> tuple[Binding, list[Finding]
         content = json.loads(read_file(file), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise OutputError(f"{file}: is not JSON, or damaged; remove it or mend it") from error
-    if not isinstance(content, dict) or not isinstance(content.get("fingerprint"), str):
+    fingerprint = content.get("fingerprint", 0) if isinstance(content, dict) else 0
+    if not isinstance(fingerprint, str | None):
         raise OutputError(f"{file}: has no fingerprint of a tree; remove it, or bind the maps anew")
-    if truth.fingerprint in (None, content["fingerprint"]):
+    if truth.fingerprint in (None, fingerprint):
         return content, []
+    tree = f"its fingerprint is {fingerprint[:12]}..." if fingerprint else "it has no manifest"
     message = (
-        f"the maps are of another tree: its fingerprint is {content['fingerprint'][:12]}..., that "
-        f"of {truth.folder} is {str(truth.fingerprint)[:12]}..."
+        f"the maps are of another tree: {tree}, that of {truth.folder} is "
+        f"{str(truth.fingerprint)[:12]}..."
     )
     return content, [Finding("error", "other-tree", BINDING_NAME, message)]
 
@@ -134,6 +139,15 @@ def check_can_bind(maps: Path, truth: GroundTruth) -> None:
         raise OutputError(f"{truth.folder}: has no manifest, so maps cannot be bound to it")
 
 
+def binding_of(truth: GroundTruth) -> dict[str, object]:
+    """Return what a file beside maps says of their tree."""
+    return {
+        "kolektor": __version__,
+        "category": truth.category,
+        "fingerprint": truth.fingerprint,
+    }
+
+
 def write_binding(maps: Path, truth: GroundTruth) -> Path:
     """Write a file beside maps that names their tree, unless there is one; return its path.
 
@@ -143,14 +157,9 @@ def write_binding(maps: Path, truth: GroundTruth) -> Path:
         The file cannot be written.
     """
     file = maps / BINDING_NAME
-    content = {
-        "kolektor": __version__,
-        "category": truth.category,
-        "fingerprint": truth.fingerprint,
-    }
     try:
         if not file.exists():
-            file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+            file.write_text(json.dumps(binding_of(truth), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {reason(error)}") from error
     return file

@@ -1,0 +1,133 @@
+"""``kolektor train``: from a tree to the anomaly maps of an Anomalib model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kolektor_cli.cli.options import JobsOption, JsonOption, QuietOption, SeedOption, parse_pixels
+from kolektor_cli.consumers.training import PresetName, TrainOptions, parse_setting
+
+if TYPE_CHECKING:
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.training import Training
+
+
+def train(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of just one.")
+    ],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model of Anomalib, such as patchcore.")
+    ],
+    backbone: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Network for the features, by timm's name."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its pretrained weights, instead of a download."),
+    ] = None,
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(help="Settings of the original table: images stretched to a square."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            help="Input of the network in pixels; default: the images' aspect, about the area "
+            "that the model was made for.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Default: as in Anomalib's example configurations."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set another argument of the model; can be repeated."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
+    seed: SeedOption = 0,
+    runs: Annotated[
+        Path,
+        typer.Option("-o", "--runs", metavar="RUNS", help="Folder that gets the folder of maps."),
+    ] = Path("runs"),
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Keep the trained model, too: model.ckpt.")
+    ] = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="Score the maps at once, as 'kolektor score' does.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the folder of maps if it exists.")
+    ] = False,
+    json: JsonOption = False,
+    jobs: JobsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train an Anomalib model, and write its anomaly maps for 'kolektor score'.
+
+    Needs the extra: pip install 'kolektor-cli[train]'. Trains on the tree's
+    training images and no others, and writes raw maps: RUNS/MODEL/test/defect/
+    000.tiff. Models: patchcore, padim, fastflow, cflow, cfa, efficientad, stfpm,
+    reverse-distillation, dinomaly, and all others of Anomalib. Prints the folder
+    of maps.
+
+    \b
+    Example:
+      kolektor train data/metal patchcore
+      kolektor train data/metal padim --score
+      kolektor train data/metal fastflow --preset original --device cuda
+      kolektor train data/metal patchcore --set coreset_sampling_ratio=0.01
+    """
+    from kolektor_cli.cli.output import Console
+    from kolektor_cli.core.training import train as train_model
+
+    if score and json:
+        raise typer.BadParameter("--score and --json contradict each other; run 'kolektor score'")
+    options = TrainOptions(
+        backbone=backbone,
+        weights=weights,
+        preset=preset,
+        size=parse_pixels(size),
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        settings=dict(map(parse_setting, settings or ())),
+    )
+    console = Console(quiet=quiet)
+    with console.progress() as progress:
+        trained = train_model(
+            out,
+            model,
+            runs,
+            options=options,
+            checkpoint=checkpoint,
+            force=force,
+            jobs=jobs,
+            progress=progress,
+        )
+    _show(console, trained, json=json, score=score)
+    if score:
+        from kolektor_cli.cli.score import score_folders
+
+        score_folders(console, out, [trained.maps], jobs=jobs)
+
+
+def _show(console: Console, trained: Training, *, json: bool, score: bool) -> None:
+    from kolektor_cli.cli.render.training import training_json, training_notes
+
+    for note in training_notes(trained, scored=score):
+        console.note(note)
+    if json:
+        console.json("train", True, training_json(trained))
+    elif not score:
+        console.line(str(trained.maps))
