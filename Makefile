@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test stress coverage test-lowest lint types bench package clean
+.PHONY: demo test test-peers stress coverage test-lowest lint types bench package clean
 
 demo: $(READY)
 	rm -rf build/demo
@@ -23,6 +23,15 @@ test: $(READY)
 stress: $(READY)
 	@echo 'A minute on two cores: killed and interrupted at each step.'
 	$(PYTEST) -m stress
+
+# What needs PyTorch and Anomalib (several GB), in an environment of its own; one that has them, by
+# make test-peers PEERS=path/to/environment.
+PEERS ?= build/peers
+test-peers:
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -c 'import anomalib, pytest' || \
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,train]'
+	$(PEERS)/bin/python -m pytest -m peers -rs tests/peers
 
 coverage: $(READY)
 	$(PYTEST) --cov --cov-fail-under=90

@@ -1,6 +1,7 @@
 from .consumers.catalogue import ConsumerName as ConsumerName
 from .consumers.needs import Guide as Guide
 from .consumers.training import PresetName as PresetName
+from .consumers.training import Recipe as Recipe
 from .consumers.training import TrainOptions as TrainOptions
 from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions

@@ -238,7 +238,8 @@ def _serve() -> None:
     from kolektor_cli.raw import releases
 
     for module in pkgutil.walk_packages(kolektor_cli.__path__, "kolektor_cli."):
-        import_module(module.name)
+        if module.name != "kolektor_cli.consumers.anomalib_engine":  # its libraries are an extra
+            import_module(module.name)
     output.Console(quiet=True)
     releases.kolektorsdd()
     group = typer.main.get_command(app.app)

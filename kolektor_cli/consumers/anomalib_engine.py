@@ -274,12 +274,14 @@ def _pretrained(recipe: Recipe) -> Iterator[list[str]]:
     asked: list[str] = []
 
     def create_model(name: str, *args: Any, pretrained: bool = False, **options: Any) -> Any:
-        if pretrained:
-            asked.append(name)
-            if recipe.weights is not None:
-                options["pretrained_cfg_overlay"] = {"file": str(recipe.weights)}
+        if not pretrained:
+            return create(name, *args, **options)
+        asked.append(name)
         with _weights_of(name, _hub_name(name), recipe):
-            return create(name, *args, pretrained=pretrained, **options)
+            if recipe.weights is not None:
+                _check_weights(create(name), name, recipe.weights)
+                options["pretrained_cfg_overlay"] = {"file": str(recipe.weights)}
+            return create(name, *args, pretrained=True, **options)
 
     def get_state_dict(weights: Any, *args: Any, **options: Any) -> Any:
         asked.append(str(weights))
@@ -295,6 +297,26 @@ def _pretrained(recipe: Recipe) -> Iterator[list[str]]:
     finally:
         timm.create_model = create
         torchvision.models.WeightsEnum.get_state_dict = state_dict
+
+
+def _check_weights(network: torch.nn.Module, name: str, file: Path) -> None:
+    """Refuse weights that lack what the network has, but for its classifier.
+
+    timm passes over what is missing if it takes the features of a network alone.
+    """
+    given = timm.models.load_state_dict(str(file))
+    classifier = getattr(timm.get_pretrained_cfg(name), "classifier", None) or ()
+    heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    own = {
+        key: tensor.shape
+        for key, tensor in network.state_dict().items()
+        if not key.startswith(tuple(f"{head}." for head in heads))
+    }
+    lacking = [key for key, shape in own.items() if key not in given or given[key].shape != shape]
+    if lacking:
+        raise ValueError(
+            f"{len(lacking)} of {len(own)} tensors are not there, such as {lacking[0]}"
+        )
 
 
 def _hub_name(name: str) -> str:
@@ -319,8 +341,8 @@ def _weights_of(name: str, place: str, recipe: Recipe) -> Iterator[None]:
         if recipe.weights is None:
             raise
         raise UsageError(
-            f"--weights {recipe.weights}: are not the weights of {name} "
-            f"({type(error).__name__}: {str(error).splitlines()[0]})"
+            f"--weights {recipe.weights}: are not the weights of {name}: "
+            f"{str(error).splitlines()[0]}"
         ) from error
 
 

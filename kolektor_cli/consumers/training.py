@@ -27,8 +27,8 @@ class ModelFacts:
     Attributes
     ----------
     epochs
-        Epochs of training in Anomalib's example configuration; None if the model decides, or if
-        none is known.
+        Epochs of training in Anomalib's example configuration, or 1 for a model that looks at each
+        image once; None if none are known.
     steps
         Batches of training there, at most; None for no limit.
     batch
@@ -37,6 +37,8 @@ class ModelFacts:
         Side, in pixels, of the square input that the model was made for.
     multiple
         What the sides of its input must be divisible by, in pixels.
+    square
+        Whether it takes no other input than a square.
     backbone_setting
         The name of its argument for the backbone.
     """
@@ -46,6 +48,7 @@ class ModelFacts:
     batch: int = 32
     side: int = 256
     multiple: int = 32
+    square: bool = False
     backbone_setting: str = "backbone"
 
 
@@ -56,7 +59,8 @@ MODELS: Mapping[str, ModelFacts] = {
     "padim": ModelFacts(epochs=1),
     "fastflow": ModelFacts(epochs=500),
     "cflow": ModelFacts(epochs=50),
-    "cfa": ModelFacts(epochs=30),
+    # It flattens its maps as squares.
+    "cfa": ModelFacts(epochs=30, square=True),
     # Its code accepts no other batch.
     "efficientad": ModelFacts(epochs=1000, steps=70_000, batch=1),
     "stfpm": ModelFacts(epochs=100),
@@ -64,9 +68,15 @@ MODELS: Mapping[str, ModelFacts] = {
     "dinomaly": ModelFacts(steps=5000, side=392, multiple=14, backbone_setting="encoder_name"),
     "csflow": ModelFacts(epochs=240),
     "draem": ModelFacts(epochs=700),
-    "uflow": ModelFacts(epochs=200, side=448),
+    "uflow": ModelFacts(epochs=200, side=448, square=True),
     "uninet": ModelFacts(epochs=100),
-    "glass": ModelFacts(epochs=100, side=288),
+    "glass": ModelFacts(epochs=100, side=288, square=True),
+    "dsr": ModelFacts(epochs=700),
+    "fre": ModelFacts(epochs=220),
+    "dfm": ModelFacts(epochs=1),
+    "rad": ModelFacts(epochs=1),
+    "winclip": ModelFacts(epochs=1),
+    "anomalydino": ModelFacts(epochs=1),
     "inp-former": ModelFacts(epochs=200, side=392, multiple=14, backbone_setting="encoder_name"),
 }
 """Models by the names that help and messages give; Anomalib has more."""
@@ -174,6 +184,11 @@ def make_recipe(model: str, options: TrainOptions, images: Sequence[Size]) -> Re
     if options.preset is not None:
         require_one_of("preset", options.preset, _PRESETS)
     facts = MODELS.get(name, ModelFacts())
+    if options.epochs is None and facts.epochs is None and facts.steps is None:
+        raise UsageError(
+            f"no number of epochs is known for {name}; give --epochs, which is 1 for a model that "
+            "looks at each image once"
+        )
     backbone, side = _preset(name, options)
     size = options.size or _size(backbone, side, facts, images)
     if min(size) < 1:
@@ -209,7 +224,7 @@ def _preset(name: str, options: TrainOptions) -> tuple[str | None, int | None]:
 def _size(
     backbone: str | None, side: int | None, facts: ModelFacts, images: Sequence[Size]
 ) -> Size:
-    side = FIXED_INPUTS.get(backbone or "", side)
+    side = FIXED_INPUTS.get(backbone or "", facts.side if facts.square else side)
     if side is not None:
         return side, side
     width, height = (sum(sides) for sides in zip(*images, strict=True))

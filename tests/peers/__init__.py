@@ -1,0 +1,1 @@
+"""Needs PyTorch and Anomalib: `make test-peers`."""
