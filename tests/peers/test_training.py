@@ -194,7 +194,7 @@ def test_what_cannot_be_trained_is_told(
 
 def test_weights_of_another_network_are_told(trees: Path, weights: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"weights of resnet18: .* of its 120 tensors are not there"
+        UsageError, match=r"of resnet18: .* of its 120 tensors are not there"
     ):
         trained(trees / "plain", "padim", tmp_path, weights=weights)
     broken = tmp_path / "broken.pth"
