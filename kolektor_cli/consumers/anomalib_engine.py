@@ -315,7 +315,7 @@ def _check_weights(network: torch.nn.Module, name: str, file: Path) -> None:
     lacking = [key for key, shape in own.items() if key not in given or given[key].shape != shape]
     if lacking:
         raise ValueError(
-            f"{len(lacking)} of {len(own)} tensors are not there, such as {lacking[0]}"
+            f"{len(lacking)} of its {len(own)} tensors are not there, such as {lacking[0]}"
         )
 
 

@@ -193,9 +193,7 @@ def test_what_cannot_be_trained_is_told(
 
 
 def test_weights_of_another_network_are_told(trees: Path, weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match=r"of resnet18: .* of its 120 tensors are not there"
-    ):
+    with pytest.raises(UsageError, match=r"of resnet18: 119 of its 120 tensors are"):
         trained(trees / "plain", "padim", tmp_path, weights=weights)
     broken = tmp_path / "broken.pth"
     broken.write_bytes(b"not weights")
