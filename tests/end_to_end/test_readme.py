@@ -164,7 +164,8 @@ def test_python_examples_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("fetch", "inspect", "split", "convert", "verify", "score", "show", "report", "sample"),
+        *("fetch", "inspect", "split", "convert", "verify", "train"),
+        *("score", "show", "report", "sample"),
         "docs",
     ],
 )
