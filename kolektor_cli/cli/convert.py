@@ -41,7 +41,7 @@ def convert(
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
     consumer: ConsumerOption = None,
-    fit: FitOption = "stretch",
+    fit: FitOption = None,
     size: SizeOption = None,
     color: Annotated[
         Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
@@ -84,8 +84,9 @@ def convert(
 
     \b
     Fits:
-      stretch  the whole image, each axis scaled by itself
-      pad      the whole image, its aspect kept, black around it
+      stretch  the whole image, each axis scaled by itself; the default
+      pad      the whole image, its aspect kept, black around it; the
+               default with a --for whose code makes images square
       crop     the central window of --size, not resampled
       thirds   three crops along the height, not resampled
       square   windows of --size N, not resampled: over every defect, and of
@@ -107,7 +108,7 @@ def convert(
     options = ConvertOptions(
         category=category,
         consumer=consumer,
-        fit=fit or "stretch",
+        fit=fit,
         size=parse_size(size),
         color=color,
         names=names,

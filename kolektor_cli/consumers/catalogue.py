@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from kolektor_cli.imaging.geometry import CenterCrop, Size
+from kolektor_cli.tree.fit import FitName
 from kolektor_cli.tree.layout import Color
 
 ConsumerName: TypeAlias = Literal[
@@ -40,12 +41,14 @@ class Consumer:
     """A code base and its needs; an empty value or None means no need.
 
     `categories` are the accepted categories, `category` is the default. `sizes` are the accepted
-    output sizes (width, height in pixels), `size` is the default. `square` and `one_size` apply to
-    all images. `colors` are those it reads. `roots` are the accepted names of the folder above the
-    category; the path of that folder must contain none of `not_in_path`. `class_name` is its name
-    for the category in ``meta.json``: "" for the category's own name, None if it reads no such
-    file. `commands` train on the tree; `needs.guide_for` fills in the names in braces. `notes` are
-    hints for the user. `center_crop` is its default crop.
+    output sizes (width, height in pixels), `size` is the default. `fit` is the default fit: ``pad``
+    for a code that takes square images only or resizes all images to squares, since models find
+    squeezed defects less well. `square` and `one_size` apply to all images. `colors` are those it
+    reads. `roots` are the accepted names of the folder above the category; the path of that folder
+    must contain none of `not_in_path`. `class_name` is its name for the category in ``meta.json``:
+    "" for the category's own name, None if it reads no such file. `commands` train on the tree;
+    `needs.guide_for` fills in the names in braces. `notes` are hints for the user. `center_crop` is
+    its default crop.
     """
 
     title: str
@@ -55,6 +58,7 @@ class Consumer:
     categories: frozenset[str] = frozenset()
     size: Size | None = None
     sizes: frozenset[Size] = frozenset()
+    fit: FitName = "stretch"
     square: bool = False
     one_size: bool = False
     colors: tuple[Color, ...] = ("rgb", "gray")
@@ -67,10 +71,15 @@ class Consumer:
 CONSUMERS: Mapping[ConsumerName, Consumer] = {
     "anomalib": Consumer(
         title="Anomalib 2",
-        commands=("anomalib train --model Patchcore --data {config}",),
+        commands=(
+            "anomalib train --model Patchcore --model.pre_processor {pre_processor}"
+            " --data {config}",
+        ),
         notes=(
             "the config's paths are relative to the folder that the command is run in, "
             "if OUT was given so",
+            "the pre-processor keeps the images' aspect, and normalises as most models do; leave "
+            "it out for others, as EfficientAd, Draem, Dinomaly and WinClip",
         ),
     ),
     "patchcore": Consumer(
@@ -87,6 +96,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "masks, and its center crop what lies outside",
         ),
         size=(256, 256),
+        fit="pad",
         one_size=True,
         center_crop=CenterCrop("patchcore", 256, 224),
     ),
@@ -99,6 +109,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=("needs Pillow below 10",),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES - {"grid", "screw", "zipper"},
+        fit="pad",
         colors=("rgb",),
     ),
     "cfa": Consumer(
@@ -114,6 +125,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         size=(256, 256),
+        fit="pad",
         square=True,
         center_crop=CenterCrop("cfa", 256, 224),
     ),
@@ -130,6 +142,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         categories=MVTEC_CATEGORIES,
         size=(256, 256),
         sizes=frozenset({(256, 256), (384, 384), (448, 448)}),
+        fit="pad",
         one_size=True,
         colors=("rgb",),
         # To find a mask it replaces these texts in the whole path, and reads the path as a pattern.
@@ -147,6 +160,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=("without --imagenet_train_path it trains without the paper's penalty",),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
+        fit="pad",
     ),
     "simplenet": Consumer(
         title="SimpleNet (DonaldRR/SimpleNet)",
@@ -162,6 +176,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         ),
         notes=("needs NumPy below 1.24 and pandas below 2",),
         size=(288, 288),
+        fit="pad",
         one_size=True,
         center_crop=CenterCrop("simplenet", 329, 288),
     ),
@@ -180,6 +195,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "train.py trains on the test images, for use on other data; test.py tests the "
             "published weights, trained on MVTec AD, on this tree",
         ),
+        fit="pad",
         class_name="electrical commutators",
     ),
     "adaclip": Consumer(
@@ -195,6 +211,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "weights that have not seen KolektorSDD on this tree",
         ),
         roots=("SDD_anomaly_detection",),
+        fit="pad",
         class_name="SDD",
     ),
     "ader": Consumer(
@@ -205,6 +222,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         ),
         roots=("mvtec", "visa"),
         not_in_path=("=",),
+        fit="pad",
         class_name="",
     ),
 }

@@ -12,6 +12,7 @@ from kolektor_cli.consumers.catalogue import CONSUMERS, Consumer, ConsumerName
 from kolektor_cli.errors import UsageError
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.tree.fit import AskedSize, FitName
 
 _FASTFLOW_CONFIGS = {256: "resnet18", 384: "deit", 448: "cait"}
 """FastFlow's configs by the side of their images in pixels."""
@@ -45,14 +46,40 @@ class Offer:
     colors: Collection[str]
 
 
-def defaults_for(name: ConsumerName | None, category: str, size: Size) -> tuple[str, Size]:
-    """Return the default category and size (width, height in pixels) for a consumer.
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a tree gets where options leave it open; `size` is (width, height) in pixels."""
 
-    `category` and `size` stand in if the consumer has no default, or `name` is None.
+    category: str
+    fit: FitName
+    size: Size
+
+
+def defaults_for(
+    name: ConsumerName | None, category: str, size: Size, fit: FitName | None, asked: AskedSize
+) -> Defaults:
+    """Return the defaults of a tree for a consumer, or for none if `name` is None.
+
+    Padding needs a size in pixels, so images that keep their own are not padded.
+
+    Parameters
+    ----------
+    name
+        The consumer.
+    category, size
+        The defaults of the release; they stand in if the consumer has none.
+    fit, asked
+        The fit and the size that are asked for; None for the defaults.
     """
-    if name is None:
-        return category, size
-    return CONSUMERS[name].category or category, CONSUMERS[name].size or size
+    consumer = CONSUMERS[name] if name else None
+    if fit is None:
+        fit = consumer.fit if consumer and asked != "source" else "stretch"
+    if consumer and consumer.size:
+        size = consumer.size
+    elif consumer and consumer.fit == fit == "pad":
+        # The code scales down itself: a larger square keeps the detail of the masks.
+        size = (max(size), max(size))
+    return Defaults((consumer and consumer.category) or category, fit, size)
 
 
 def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
@@ -144,6 +171,7 @@ def _command_values(out: Path, category: str) -> dict[str, str]:
         "data_root": shlex.quote(f"DATA_ROOT = {json.dumps(str(root.parent))}"),
         "category": shlex.quote(category),
         "config": shlex.quote(str(out / f"{category}.yaml")),
+        "pre_processor": shlex.quote(str(out / f"{category}.pre-processor.yaml")),
     }
 
 

@@ -1,7 +1,8 @@
 """Files that a consumer reads beside the category folder: ``meta.json``, a config, a table.
 
-They depend only on the paths in the category folder, so the same tree gives the same bytes. Several
-category folders share one ``meta.json``; here are the entries of one (see `io.index`).
+They depend only on the paths and sizes of the images in the category folder, so the same tree
+gives the same bytes. Several category folders share one ``meta.json``; here are the entries of one
+(see `io.index`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import io
 import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.input_size import input_size
+from kolektor_cli.consumers.needs import Offer
 from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.io.index import INDEX_NAME, index_bytes
 from kolektor_cli.tree.layout import is_test_of_defects, mask_path, split_path
 
@@ -22,19 +27,8 @@ TABLE_COLUMNS = ("image_path", "label_index", "mask_path", "split")
 """Columns of the table for Anomalib's Tabular data module; its paths are relative to OUT."""
 
 
-def side_files(
-    name: ConsumerName | None,
-    out: Path,
-    category: str,
-    images: Collection[str],
-    *,
-    table: bool = False,
-) -> dict[str, bytes]:
-    """Return the files that a consumer reads in `out`, contents by name; none if `name` is None.
-
-    `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
-    reads its images from a table, else from their folders. The files list no validation images,
-    because no reader accepts any.
+def side_names(name: ConsumerName | None, category: str, *, table: bool = False) -> tuple[str, ...]:
+    """Return the names of the files that `side_files` returns.
 
     Raises
     ------
@@ -43,18 +37,38 @@ def side_files(
     """
     if table and name != "anomalib":
         raise UsageError("--table goes with --for anomalib: no other code reads it")
+    names = []
+    if name and CONSUMERS[name].class_name is not None:
+        names.append(INDEX_NAME)
+    if name == "anomalib":
+        names += [f"{category}.yaml", f"{category}.pre-processor.yaml"]
+        names += [f"{category}.csv"] if table else []
+    if category.casefold() in names:
+        raise UsageError(
+            f"--category {category}: is the name of a file that {name} reads beside it"
+        )
+    return tuple(names)
+
+
+def side_files(
+    name: ConsumerName | None, offer: Offer, images: Collection[str], *, table: bool = False
+) -> dict[str, bytes]:
+    """Return the files that a consumer reads in `offer.out`, contents by name; none if no `name`.
+
+    `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
+    reads its images from a table, else from their folders. The files list no validation images,
+    because no reader accepts any.
+    """
+    out, category = offer.out, offer.category
     class_name = CONSUMERS[name].class_name if name else None
     files = {}
     if class_name is not None:
         files[INDEX_NAME] = index_bytes(meta_of(category, class_name or category, images))
     if name == "anomalib":
         files[f"{category}.yaml"] = (table_config if table else folder_config)(out, category)
+        files[f"{category}.pre-processor.yaml"] = pre_processor_config(offer.sizes)
     if name == "anomalib" and table:
         files[f"{category}.csv"] = table_of(category, images)
-    if category.casefold() in files:
-        raise UsageError(
-            f"--category {category}: is the name of a file that {name} reads beside it"
-        )
     return files
 
 
@@ -131,4 +145,30 @@ def table_config(out: Path, category: str) -> bytes:
         "dict_kwargs:\n"
         f"  root: {json.dumps(out.as_posix())}\n"
         "  val_split_mode: same_as_test\n"
+    ).encode()
+
+
+def pre_processor_config(sizes: Collection[Size]) -> bytes:
+    """Return a config for ``anomalib train --model.pre_processor`` that keeps the images' aspect.
+
+    The pre-processors of Anomalib's models squeeze images to squares; in all else this is as most
+    of them. `sizes` are those of the images, (width, height) in pixels; of several the median
+    width and height count.
+    """
+    widths, heights = zip(*sizes, strict=True)
+    width, height = input_size((median_low(widths), median_low(heights)))
+    return (
+        "class_path: anomalib.pre_processing.PreProcessor\n"
+        "init_args:\n"
+        "  transform:\n"
+        "    class_path: torchvision.transforms.v2.Compose\n"
+        "    init_args:\n"
+        "      transforms:\n"
+        "        - class_path: torchvision.transforms.v2.Resize\n"
+        "          init_args:\n"
+        f"            size: [{height}, {width}]\n"
+        "        - class_path: torchvision.transforms.v2.Normalize\n"
+        "          init_args:\n"
+        "            mean: [0.485, 0.456, 0.406]\n"
+        "            std: [0.229, 0.224, 0.225]\n"
     ).encode()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Offer, unmet_needs
-from kolektor_cli.consumers.sidefiles import folder_config, meta_of, table_config, table_of
+from kolektor_cli.consumers.sidefiles import (
+    folder_config,
+    meta_of,
+    pre_processor_config,
+    table_config,
+    table_of,
+)
 from kolektor_cli.findings import Finding
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.io.index import INDEX_NAME, Index, category_of, read_index
 from kolektor_cli.tree.layout import is_mask
 from kolektor_cli.tree.read import Tree, read_file
@@ -43,6 +50,7 @@ def check_consumer(tree: Tree, name: ConsumerName) -> Iterator[Finding]:
     yield from _check_meta(name, category, list(images))
     if name == "anomalib":
         yield from _check_config(category)
+        yield from _check_pre_processor(category, offer.sizes)
         yield from _check_table(category, list(images))
 
 
@@ -114,6 +122,21 @@ def _check_config(category: Path) -> Iterator[Finding]:
     if lacking:
         message = f"does not say {lacking[0]!r}; convert again with --for anomalib"
         yield Finding("error", "wrong-config", path.name, message)
+
+
+def _check_pre_processor(category: Path, sizes: Collection[Size]) -> Iterator[Finding]:
+    """Report that Anomalib would squeeze the images of a tree, which is allowed."""
+    path = category.parent / f"{category.name}.pre-processor.yaml"
+    if not sizes:
+        return
+    if not path.is_file():
+        message = "is missing: Anomalib's own pre-processor squeezes images to a square"
+        yield Finding("info", "no-pre-processor", path.name, message)
+        return
+    wanted = _settings(pre_processor_config(sizes))["size"]
+    if _settings(read_file(path)).get("size") != wanted:
+        message = f"does not say 'size: {wanted}', which keeps the aspect of the images"
+        yield Finding("info", "other-size", path.name, message)
 
 
 def _settings(config: bytes) -> dict[str, str]:

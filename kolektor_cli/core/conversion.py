@@ -13,7 +13,7 @@ from typing import get_args
 
 from kolektor_cli.consumers.catalogue import CENTER_CROPS, CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Guide, Offer, defaults_for, guide_for, require_needs
-from kolektor_cli.consumers.sidefiles import side_files
+from kolektor_cli.consumers.sidefiles import side_files, side_names
 from kolektor_cli.core.inspection import require_usable, tells_swapped
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
@@ -49,7 +49,8 @@ class ConvertOptions:
         A code that is to train on the tree: its needs are met or the conversion is refused.
     fit, size
         How images are brought to which size, (width, height) in pixels; by default stretched to
-        500 x 1240, for KolektorSDD2 to 230 x 630.
+        500 x 1240, for KolektorSDD2 to 230 x 630. For a `consumer` that makes images square they
+        are padded, if it has no size of its own to squares of the longer side.
     color
         ``rgb`` for three equal channels, which every consumer reads, or ``gray`` for one.
     names
@@ -70,7 +71,7 @@ class ConvertOptions:
 
     category: str | None = None
     consumer: ConsumerName | None = None
-    fit: FitName = "stretch"
+    fit: FitName | None = None
     size: AskedSize = None
     color: Color = "rgb"
     names: Names = "index"
@@ -221,16 +222,18 @@ class _Choices:
 def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     """Settle what the options leave open, and refuse what options alone make wrong."""
     _require_known(options)
-    refuse_contradictions(options.split, fit=options.fit)
     release = recognise(source)
-    check_split(options.split, release.protocol, fit=options.fit)
-    category, size = defaults_for(options.consumer, release.category, release.size)
-    category = category if options.category is None else options.category
-    fit = make_fit(options.fit, options.size, default=size, seed=options.split.seed or 0)
+    defaults = defaults_for(
+        options.consumer, release.category, release.size, options.fit, options.size
+    )
+    fit = make_fit(defaults.fit, options.size, default=defaults.size, seed=options.split.seed or 0)
+    refuse_contradictions(options.split, fit=fit.name)
+    check_split(options.split, release.protocol, fit=fit.name)
+    category = defaults.category if options.category is None else options.category
     sizes = [fit.size] if fit.size else []
     require_needs(options.consumer, Offer(out, category, sizes, [options.color]))
     target = choose_target(source.path, out, category)
-    beside = tuple(side_files(options.consumer, out, category, (), table=options.table))
+    beside = side_names(options.consumer, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
     return _Choices(
         options=options,
@@ -306,7 +309,7 @@ class _Planned:
 
 def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _Planned:
     options = choices.options
-    split = split_scan(scan, options.split, choices.protocol, fit=options.fit)
+    split = split_scan(scan, options.split, choices.protocol, fit=choices.fit.name)
     views = view_samples(choices.fit, source, scan.samples, jobs=jobs)
     plan = make_plan(
         scan,
@@ -318,20 +321,19 @@ def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _P
         trust_masks=options.trust_masks,
         depth=options.depth,
     )
+    offer = _offer(choices, plan)
     paths = [image.path for image in plan.images]
-    beside = side_files(options.consumer, choices.out, choices.category, paths, table=options.table)
-    return _Planned(split, views, plan, beside, _guide(choices, plan, beside))
+    beside = side_files(options.consumer, offer, paths, table=options.table)
+    guide = guide_for(options.consumer, offer, beside) if options.consumer else None
+    return _Planned(split, views, plan, beside, guide)
 
 
-def _guide(choices: _Choices, plan: Plan, beside: dict[str, bytes]) -> Guide | None:
-    """Return how the consumer trains on what is planned; refuse what it cannot train on."""
-    consumer = choices.options.consumer
-    if consumer is None:
-        return None
+def _offer(choices: _Choices, plan: Plan) -> Offer:
+    """Return the tree that is planned; refuse what the consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
     offer = Offer(choices.out, plan.category, sizes, [plan.color])
-    require_needs(consumer, offer)
-    return guide_for(consumer, offer, beside)
+    require_needs(choices.options.consumer, offer)
+    return offer
 
 
 def _result(

@@ -114,3 +114,32 @@ def test_fastflow_gets_the_config_of_its_size(
     guide = convert_for("fastflow", make_dataset(), tmp_path / "data", size=size).guide
     assert guide is not None
     assert f"configs/{config}.yaml" in guide.commands[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "size"),
+    [
+        ({}, "pad", [1240, 1240]),
+        ({"size": (300, 400)}, "pad", [300, 400]),
+        ({"size": "source"}, "stretch", "source"),
+        ({"fit": "stretch"}, "stretch", [500, 1240]),
+        ({"fit": "square"}, "square", [500, 500]),
+    ],
+)
+def test_code_that_makes_images_square_gets_padded_ones_by_default(
+    make_dataset: MakeDataset,
+    tmp_path: Path,
+    options: dict[str, Any],
+    fit: str,
+    size: list[int] | str,
+) -> None:
+    made = convert_for("cflow", make_dataset(), tmp_path, **options).plan.options
+    assert (made["fit"], made["size"]) == (fit, size)
+
+
+def test_release_decides_on_the_size_of_padded_images(
+    make_dataset_2: MakeDataset, tmp_path: Path
+) -> None:
+    assert convert_for("cflow", make_dataset_2(), tmp_path / "a").plan.options["size"] == [630, 630]
+    fixed = convert_for("patchcore", tmp_path / "raw", tmp_path / "b").plan.options
+    assert (fixed["fit"], fixed["size"]) == ("pad", [256, 256])

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.consumers.sidefiles import pre_processor_config
 from kolektor_cli.core.conversion import ConvertOptions, convert
 from kolektor_cli.errors import OutputError, UsageError
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.splits.split import SplitOptions
 from tests.conftest import SIZE, MakeDataset, snapshot
 from tests.consumers.consumed import convert_for, out_for
@@ -48,7 +50,7 @@ def test_meta_lists_every_image_with_its_mask(
 def test_table_lists_every_image_with_its_mask(make_dataset: MakeDataset, tmp_path: Path) -> None:
     out = tmp_path / "data"
     done = convert_for("anomalib", make_dataset(), out, table=True, split=VALIDATED, size=SIZE)
-    assert sorted(done.beside) == ["metal.csv", "metal.yaml"]
+    assert sorted(done.beside) == ["metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
     with (out / "metal.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert list(rows[0]) == ["image_path", "label_index", "mask_path", "split"]
@@ -72,6 +74,18 @@ def test_config_names_the_folders_of_the_tree(make_dataset: MakeDataset, tmp_pat
     assert root == out / "metal"
     for key in ("normal_dir", "normal_test_dir", "abnormal_dir", "mask_dir"):
         assert list((root / settings[key]).glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size"),
+    [
+        ([(500, 1240)], "[416, 160]"),
+        ([(500, 500)], "[256, 256]"),
+        ([(500, 1240), (500, 500), (600, 500)], "[256, 256]"),
+    ],
+)
+def test_pre_processor_keeps_the_aspect_of_the_images(sizes: list[Size], size: str) -> None:
+    assert f"            size: {size}\n" in pre_processor_config(sizes).decode()
 
 
 @pytest.mark.parametrize("name", [None, "cfa"])

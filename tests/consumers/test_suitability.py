@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SIZE, MakeDataset
-from tests.consumers.consumed import convert_for, errors, found, out_for
+from tests.consumers.consumed import convert_for, found, out_for
 
 
 def read_meta(out: Path) -> dict[str, Any]:
@@ -153,5 +153,14 @@ def test_tree_without_config_and_table_is_no_error(
     out = tmp_path / "data"
     convert_for("anomalib", make_dataset(), out, size=SIZE)
     (out / "metal.yaml").unlink()
-    assert errors(out, "anomalib") == set()
     assert found(out, "anomalib") == {("info", "no-config")}
+    (out / "metal.pre-processor.yaml").unlink()
+    assert found(out, "anomalib") == {("info", "no-config"), ("info", "no-pre-processor")}
+
+
+def test_input_of_another_aspect_is_told(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    convert_for("anomalib", make_dataset(), out)
+    path = out / "metal.pre-processor.yaml"
+    path.write_text(path.read_text().replace("[416, 160]", "[256, 256]"))
+    assert found(out, "anomalib") == {("info", "other-size")}

@@ -436,5 +436,7 @@ def test_files_beside_that_a_killed_run_left_come_with_the_next(
     assert not list(out.glob("*.*ml"))
     with pytest.raises(OutputError, match="metal: exists already"):
         convert(root, out, options)
-    assert sorted(path.name for path in out.iterdir()) == ["metal", "metal.csv", "metal.yaml"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("metal", "metal.csv", "metal.pre-processor.yaml", "metal.yaml"),
+    ]
     assert verify(out, consumer="anomalib").ok
