@@ -17,6 +17,12 @@ from kolektor_cli.tree.fit import AskedSize, FitName
 _FASTFLOW_CONFIGS = {256: "resnet18", 384: "deit", 448: "cait"}
 """FastFlow's configs by the side of their images in pixels."""
 
+_DRAEM_CATEGORIES = (
+    *("capsule", "bottle", "carpet", "leather", "pill", "transistor", "tile", "cable", "zipper"),
+    *("toothbrush", "metal_nut", "hazelnut", "screw", "grid", "wood"),
+)
+"""Categories by the numbers that DRAEM calls them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Guide:
@@ -170,9 +176,21 @@ def _command_values(out: Path, category: str) -> dict[str, str]:
         "root": shlex.quote(str(root)),
         "data_root": shlex.quote(f"DATA_ROOT = {json.dumps(str(root.parent))}"),
         "category": shlex.quote(category),
+        "draem_id": str(_DRAEM_CATEGORIES.index(category)) if category in _DRAEM_CATEGORIES else "",
+        "aaclip_constants": shlex.quote(_aaclip_constants(root, category)),
         "config": shlex.quote(str(out / f"{category}.yaml")),
         "pre_processor": shlex.quote(str(out / f"{category}.pre-processor.yaml")),
     }
+
+
+def _aaclip_constants(root: Path, category: str) -> str:
+    """Return Python code that adds a dataset to those that AA-CLIP knows."""
+    name = json.dumps(category)
+    return (
+        f'DATA_PATH["kolektor"] = {json.dumps(str(root))}; CLASS_NAMES["kolektor"] = [{name}]; '
+        f'DOMAINS["kolektor"] = "Industrial"; '
+        f'REAL_NAMES["kolektor"] = {{{name}: "electrical commutator"}}'
+    )
 
 
 def _size_values(size: Size) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Files that a consumer reads beside the category folder: ``meta.json``, a config, a table.
 
 They depend only on the paths and sizes of the images in the category folder, so the same tree
-gives the same bytes. Several category folders share one ``meta.json``; here are the entries of one
-(see `io.index`).
+gives the same bytes. Several category folders share one ``meta.json`` and the lists; here are the
+entries of one (see `io.index`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kolektor_cli.consumers.input_size import input_size
 from kolektor_cli.consumers.needs import Offer
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.io.index import INDEX_NAME, index_bytes
+from kolektor_cli.io.index import INDEX_NAME, ListName, index_bytes, lines_bytes
 from kolektor_cli.tree.layout import is_test_of_defects, mask_path, split_path
 
 TABLE_COLUMNS = ("image_path", "label_index", "mask_path", "split")
@@ -40,6 +40,7 @@ def side_names(name: ConsumerName | None, category: str, *, table: bool = False)
     names = []
     if name and CONSUMERS[name].class_name is not None:
         names.append(INDEX_NAME)
+    names += CONSUMERS[name].lists if name else ()
     if name == "anomalib":
         names += [f"{category}.yaml", f"{category}.pre-processor.yaml"]
         names += [f"{category}.csv"] if table else []
@@ -60,16 +61,47 @@ def side_files(
     because no reader accepts any.
     """
     out, category = offer.out, offer.category
-    class_name = CONSUMERS[name].class_name if name else None
-    files = {}
-    if class_name is not None:
-        files[INDEX_NAME] = index_bytes(meta_of(category, class_name or category, images))
+    files = index_files(name, category, images) if name else {}
     if name == "anomalib":
         files[f"{category}.yaml"] = (table_config if table else folder_config)(out, category)
         files[f"{category}.pre-processor.yaml"] = pre_processor_config(offer.sizes)
     if name == "anomalib" and table:
         files[f"{category}.csv"] = table_of(category, images)
     return files
+
+
+def index_files(name: ConsumerName, category: str, images: Collection[str]) -> dict[str, bytes]:
+    """Return the index files that a consumer reads, with the entries of one category, by name."""
+    consumer = CONSUMERS[name]
+    files: dict[str, bytes] = {}
+    if consumer.class_name is not None:
+        meta = meta_of(category, consumer.class_name or category, images)
+        files[INDEX_NAME] = index_bytes(meta)
+    for list_name in consumer.lists:
+        files[list_name] = lines_bytes(_lines_of(list_name, category, images))
+    return files
+
+
+def _lines_of(name: ListName, category: str, images: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a list of training or test images, with paths relative to OUT."""
+    for split, path in _listed(images):
+        defective = is_test_of_defects(split_path(path)[0])
+        mask = f"{category}/{mask_path(path)}"
+        if name == f"{split}.json":
+            yield {
+                "filename": f"{category}/{path}",
+                "label": int(defective),
+                "label_name": "defective" if defective else "good",
+                **({"maskname": mask} if defective else {}),
+                "clsname": category,
+            }
+        elif name == "full-shot.jsonl" and split == "test":
+            yield {
+                "image_path": f"{category}/{path}",
+                "label": float(defective),
+                "class_name": category,
+                "mask_path": mask if defective else "",
+            }
 
 
 def meta_of(category: str, class_name: str, images: Collection[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kolektor_cli.core.verification import verify
 
 NAMES: tuple[ConsumerName, ...] = get_args(ConsumerName)
 
-OUT_NAMES = {"adaclip": "SDD_anomaly_detection", "ader": "mvtec"}
+OUT_NAMES = {"adaclip": "SDD_anomaly_detection", "ader": "mvtec", "mambaad": "mvtec"}
 """What the folder above the category must be called."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def test_paths_on_which_a_consumer_stumbles_are_refused() -> None:
     assert needs("fastflow") == set()
     for path in ("/a/test/data", "/a/test", "/a.png/b", "/a[1]", "/a*"):
         assert needs("fastflow", out=Path(path)) == {"path"}
+    assert needs("draem", out=Path("/a[1]")) == {"path"}
     assert needs("ader", out=Path("/a=b/mvtec")) == {"path"}
     assert needs("anomalib", out=Path("/a/test/data")) == set()
 
@@ -85,6 +87,17 @@ def test_tree_made_for_nobody_lacks_what_consumers_need(
         "anomalyclip": {"no-meta"},
         "adaclip": {"root", "no-meta"},
         "ader": {"root", "no-meta"},
+        "mambaad": {"root", "no-meta"},
+        "uniad": {"no-list"},
+        "rd4ad": {"category"},
+        "draem": {"category"},
+        "dinomaly": {"category"},
+        "inp-former": {"category"},
+        "musc": set(),
+        "glass": set(),
+        "supersimplenet": {"category"},
+        "open-iad": {"category"},
+        "aaclip": {"no-list"},
     }
 
 
@@ -98,11 +111,20 @@ def test_commands_name_the_tree_as_it_is(
     assert guide.consumer == name
     words = [word for command in guide.commands for word in shlex.split(command)]
     texts = " ".join(words)
-    assert "{" not in texts
+    assert not re.search(r"\{[a-z_]+\}", texts)
     assert str(out if name != "adaclip" else out.parent) in texts
-    if name not in ("anomalib", "anomalyclip", "adaclip"):
+    if name not in ("anomalib", "anomalyclip", "adaclip", "uniad"):
         category = CONSUMERS[name].category or "metal"
-        assert any(word.split("=")[-1] == category for word in words)
+        assert any(category in re.split(r'[="]', word) for word in words) or name == "draem"
+
+
+def test_draem_gets_the_number_of_its_category(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    raw = make_dataset()
+    for category, number in (("capsule", 0), (METAL_NUT, 10), ("wood", 14)):
+        guide = convert_for("draem", raw, tmp_path / "out", category=category).guide
+        assert guide is not None
+        assert f"--obj_id {number} " in guide.commands[1]
+        assert f'test(["{category}"],' in guide.commands[2]
 
 
 @pytest.mark.parametrize(

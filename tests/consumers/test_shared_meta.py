@@ -1,4 +1,4 @@
-"""Categories beside each other share one meta.json, whoever comes first, or at the same time."""
+"""Categories beside each other share meta.json and lists, whoever comes first, or all at once."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ def test_second_category_is_added_without_force(make_dataset: MakeDataset, tmp_p
     assert listed(out) == {"bolt": {"bolt"}, "metal": {"metal"}}
     assert [result.ok for result in verify(out, consumer="ader").categories] == [True, True]
     assert not list(out.glob(".*"))
+
+
+def test_lists_are_shared_as_well(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    raw, out = make_dataset(), tmp_path / "data"
+    for category in ("metal", "bolt"):
+        convert_for("uniad", raw, out, size=SIZE, category=category)
+    names = [json.loads(line)["clsname"] for line in (out / "train.json").read_text().splitlines()]
+    assert names == sorted(names)
+    assert set(names) == {"bolt", "metal"}
+    assert [result.ok for result in verify(out, consumer="uniad").categories] == [True, True]
+    (out / "test.json").write_text("mine")
+    options = ConvertOptions(consumer="uniad", size=SIZE, category="nut")
+    with pytest.raises(OutputError, match=r"test\.json: is not JSON.*; --force replaces it"):
+        convert(raw, out, options)
 
 
 def test_force_replaces_the_entries_of_its_category_alone(

@@ -47,6 +47,40 @@ def test_meta_lists_every_image_with_its_mask(
     assert len(listed) < len(written)
 
 
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_lists_of_uniad_name_every_image_with_its_mask(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    convert_for("uniad", make_dataset(), out, split=VALIDATED, size=SIZE)
+    listed = set()
+    for split in ("train", "test"):
+        for item in lines_of(out / f"{split}.json"):
+            assert item["filename"].startswith(f"metal/{split}/")
+            assert item["clsname"] == "metal"
+            assert item["label"] == ("/defect/" in item["filename"]) == ("maskname" in item)
+            assert item["label_name"] == ("defective" if item["label"] else "good")
+            listed |= {item["filename"], item.get("maskname", item["filename"])}
+    written = {f"metal/{path}" for path in snapshot(out / "metal") if path.endswith(".png")}
+    assert listed == {path for path in written if "/validation/" not in path}
+
+
+def test_list_of_aaclip_names_the_test_images(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    convert_for("aaclip", make_dataset(), out, size=SIZE)
+    items = lines_of(out / "full-shot.jsonl")
+    images = [f"metal/{path}" for path in snapshot(out / "metal") if path.startswith("test/")]
+    assert sorted(item["image_path"] for item in items) == sorted(images)
+    for item in items:
+        assert item["class_name"] == "metal"
+        assert item["label"] == float("/defect/" in item["image_path"])
+        assert bool(item["mask_path"]) == bool(item["label"])
+        assert not item["label"] or (out / item["mask_path"]).is_file()
+
+
 def test_table_lists_every_image_with_its_mask(make_dataset: MakeDataset, tmp_path: Path) -> None:
     out = tmp_path / "data"
     done = convert_for("anomalib", make_dataset(), out, table=True, split=VALIDATED, size=SIZE)

@@ -64,6 +64,23 @@ def test_order_and_other_classes_of_a_meta_do_not_matter(
     assert found(out, "ader") == set()
 
 
+def test_lists_that_do_not_name_the_tree_are_found(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    convert_for("uniad", make_dataset(), out, size=SIZE)
+    text = (out / "test.json").read_text()
+    (out / "test.json").write_text("".join(reversed(text.splitlines(keepends=True))))
+    assert found(out, "uniad") == set()
+    for wrong in ("mine", text.replace("defect/", "good/"), text.partition("\n")[2]):
+        (out / "test.json").write_text(wrong)
+        assert found(out, "uniad") == {("error", "wrong-list")}
+    (out / "test.json").write_text(text + text.replace('"metal', '"gone'))
+    assert found(out, "uniad") == {("warning", "gone-list")}
+    (out / "train.json").unlink()
+    assert found(out, "uniad") == {("warning", "gone-list"), ("error", "no-list")}
+
+
 def test_table_that_does_not_list_the_tree_is_found(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
