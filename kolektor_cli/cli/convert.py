@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kolektor_cli.cli.options import (
-    ConsumerOption,
+    ConsumersOption,
     FitOption,
     JobsOption,
     JsonOption,
@@ -40,7 +40,7 @@ def convert(
         str | None,
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
-    consumer: ConsumerOption = None,
+    consumers: ConsumersOption = None,
     fit: FitOption = None,
     size: SizeOption = None,
     color: Annotated[
@@ -99,15 +99,17 @@ def convert(
       kolektor convert KolektorSDD.zip data --fit square --dry-run
       kolektor convert KolektorSDD2.zip data --train-defects test
       kolektor convert KolektorSDD.zip data --for patchcore
+      kolektor convert KolektorSDD.zip data --for cflow --for uniad
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.consumers.catalogue import names_of
     from kolektor_cli.core.conversion import ConvertOptions, plan_conversion
     from kolektor_cli.core.conversion import convert as convert_source
     from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
         category=category,
-        consumer=consumer,
+        consumers=names_of(consumers or ()),
         fit=fit,
         size=parse_size(size),
         color=color,

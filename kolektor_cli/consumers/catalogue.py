@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from kolektor_cli.errors import require_one_of
 from kolektor_cli.imaging.geometry import CenterCrop, Size
 from kolektor_cli.io.index import ListName
 from kolektor_cli.tree.fit import FitName
@@ -34,6 +35,9 @@ ConsumerName: TypeAlias = Literal[
     "open-iad",
     "aaclip",
 ]
+
+Consumers: TypeAlias = ConsumerName | Sequence[ConsumerName]
+"""One consumer, or several that share a tree."""
 
 METAL_NUT = "metal_nut"
 """Category that passes every fixed list of MVTec AD's categories. No code treats it specially, as
@@ -415,3 +419,17 @@ CENTER_CROPS: tuple[CenterCrop, ...] = tuple(
     consumer.center_crop for consumer in CONSUMERS.values() if consumer.center_crop
 )
 """Default center crops of the consumers that crop images rather than squash them."""
+
+
+def names_of(consumers: str | Sequence[str]) -> tuple[ConsumerName, ...]:
+    """Return the names of consumers, each once, as they are given.
+
+    Raises
+    ------
+    UsageError
+        There is no consumer of such a name.
+    """
+    names = [consumers] if isinstance(consumers, str) else list(dict.fromkeys(consumers))
+    for name in names:
+        require_one_of("for", name, CONSUMERS)
+    return tuple(known for name in names for known in CONSUMERS if known == name)

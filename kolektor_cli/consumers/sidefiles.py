@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -27,45 +28,59 @@ TABLE_COLUMNS = ("image_path", "label_index", "mask_path", "split")
 """Columns of the table for Anomalib's Tabular data module; its paths are relative to OUT."""
 
 
-def side_names(name: ConsumerName | None, category: str, *, table: bool = False) -> tuple[str, ...]:
+def side_names(
+    names: Collection[ConsumerName], category: str, *, table: bool = False
+) -> tuple[str, ...]:
     """Return the names of the files that `side_files` returns.
 
     Raises
     ------
     UsageError
-        `table` is given for another consumer than Anomalib, or the category has the name of a file.
+        `table` is given, but no consumer is Anomalib; or the category has the name of a file.
     """
-    if table and name != "anomalib":
+    if table and "anomalib" not in names:
         raise UsageError("--table goes with --for anomalib: no other code reads it")
-    names = []
-    if name and CONSUMERS[name].class_name is not None:
-        names.append(INDEX_NAME)
-    names += CONSUMERS[name].lists if name else ()
+    for name in names:
+        if category.casefold() in own_names(name, category, table=table):
+            raise UsageError(
+                f"--category {category}: is the name of a file that {name} reads beside it"
+            )
+    own = (own_names(name, category, table=table) for name in names)
+    return tuple(dict.fromkeys(chain.from_iterable(own)))
+
+
+def own_names(name: ConsumerName, category: str, *, table: bool = False) -> tuple[str, ...]:
+    """Return the names of the files that one consumer reads beside the category folder."""
+    consumer = CONSUMERS[name]
+    index = () if consumer.class_name is None else (INDEX_NAME,)
+    configs: tuple[str, ...] = ()
     if name == "anomalib":
-        names += [f"{category}.yaml", f"{category}.pre-processor.yaml"]
-        names += [f"{category}.csv"] if table else []
-    if category.casefold() in names:
-        raise UsageError(
-            f"--category {category}: is the name of a file that {name} reads beside it"
-        )
-    return tuple(names)
+        configs = (f"{category}.yaml", f"{category}.pre-processor.yaml")
+        configs += (f"{category}.csv",) if table else ()
+    return (*index, *consumer.lists, *configs)
 
 
 def side_files(
-    name: ConsumerName | None, offer: Offer, images: Collection[str], *, table: bool = False
+    names: Collection[ConsumerName],
+    offer: Offer,
+    images: Collection[str],
+    *,
+    table: bool = False,
 ) -> dict[str, bytes]:
-    """Return the files that a consumer reads in `offer.out`, contents by name; none if no `name`.
+    """Return the files that consumers read in `offer.out`, contents by name.
 
     `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
     reads its images from a table, else from their folders. The files list no validation images,
     because no reader accepts any.
     """
     out, category = offer.out, offer.category
-    files = index_files(name, category, images) if name else {}
-    if name == "anomalib":
+    files: dict[str, bytes] = {}
+    for name in names:
+        files |= index_files(name, category, images)
+    if "anomalib" in names:
         files[f"{category}.yaml"] = (table_config if table else folder_config)(out, category)
         files[f"{category}.pre-processor.yaml"] = pre_processor_config(offer.sizes)
-    if name == "anomalib" and table:
+    if table:
         files[f"{category}.csv"] = table_of(category, images)
     return files
 

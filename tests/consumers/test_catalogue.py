@@ -41,9 +41,9 @@ def test_what_a_consumer_needs_is_set_and_its_tree_verifies(
     squares = consumer.fit == "pad"
     assert sizes == {consumer.size or ((1240, 1240) if squares else (500, 1240))}
     assert done.plan.options["fit"] == consumer.fit
-    assert done.guide is not None
+    [guide] = done.guides
     beside = sorted(path.name for path in out.iterdir() if path.is_file())
-    assert sorted(done.beside) == sorted(done.guide.files) == beside
+    assert sorted(done.beside) == sorted(guide.files) == beside
     assert errors(out, name) == set()
 
 

@@ -55,7 +55,7 @@ def test_what_contradicts_a_consumer_is_refused(
     raw = make_dataset()
     # Images of two sizes.
     write_pair(raw / "kos09", "Part0", 1, size=(40, 70))
-    wanted = ConvertOptions(consumer=name, **options)
+    wanted = ConvertOptions(consumers=name, **options)
     for verb in (convert, plan_conversion):
         with pytest.raises(UsageError, match=f"--for {name}: .*{message}"):
             verb(raw, tmp_path / "out", wanted)
@@ -106,8 +106,7 @@ def test_commands_name_the_tree_as_it_is(
     make_dataset: MakeDataset, tmp_path: Path, name: ConsumerName
 ) -> None:
     out = out_for(name, tmp_path / "with space")
-    guide = convert_for(name, make_dataset(), out).guide
-    assert guide is not None
+    [guide] = convert_for(name, make_dataset(), out).guides
     assert guide.consumer == name
     words = [word for command in guide.commands for word in shlex.split(command)]
     texts = " ".join(words)
@@ -121,8 +120,7 @@ def test_commands_name_the_tree_as_it_is(
 def test_draem_gets_the_number_of_its_category(make_dataset: MakeDataset, tmp_path: Path) -> None:
     raw = make_dataset()
     for category, number in (("capsule", 0), (METAL_NUT, 10), ("wood", 14)):
-        guide = convert_for("draem", raw, tmp_path / "out", category=category).guide
-        assert guide is not None
+        [guide] = convert_for("draem", raw, tmp_path / "out", category=category).guides
         assert f"--obj_id {number} " in guide.commands[1]
         assert f'test(["{category}"],' in guide.commands[2]
 
@@ -133,8 +131,7 @@ def test_draem_gets_the_number_of_its_category(make_dataset: MakeDataset, tmp_pa
 def test_fastflow_gets_the_config_of_its_size(
     make_dataset: MakeDataset, tmp_path: Path, size: Size, config: str
 ) -> None:
-    guide = convert_for("fastflow", make_dataset(), tmp_path / "data", size=size).guide
-    assert guide is not None
+    [guide] = convert_for("fastflow", make_dataset(), tmp_path / "data", size=size).guides
     assert f"configs/{config}.yaml" in guide.commands[0]
 
 

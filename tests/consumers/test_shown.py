@@ -24,7 +24,7 @@ def test_json_output_has_the_commands_and_the_files_beside(
 ) -> None:
     out = tmp_path / "data"
     shown = run("convert", make_dataset(), out, "--for", "anomalib", "--table", "--json", *SMALL)
-    consumer = json.loads(shown.stdout)["consumer"]
+    [consumer] = json.loads(shown.stdout)["consumers"]
     assert consumer["files"] == ["metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
     assert consumer["commands"] == [
         f"anomalib train --model Patchcore --model.pre_processor {out}/metal.pre-processor.yaml"

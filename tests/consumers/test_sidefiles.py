@@ -127,7 +127,7 @@ def test_table_is_for_anomalib_alone(
     make_dataset: MakeDataset, tmp_path: Path, name: ConsumerName | None
 ) -> None:
     with pytest.raises(UsageError, match="--table"):
-        convert(make_dataset(), tmp_path, ConvertOptions(consumer=name, table=True))
+        convert(make_dataset(), tmp_path, ConvertOptions(consumers=name or (), table=True))
 
 
 def test_files_beside_are_replaced_by_force_alone(
@@ -136,7 +136,7 @@ def test_files_beside_are_replaced_by_force_alone(
     raw, out = make_dataset(), tmp_path / "data"
     out.mkdir()
     (out / "meta.json").write_text("mine")
-    options = ConvertOptions(consumer="anomalyclip", size=SIZE)
+    options = ConvertOptions(consumers="anomalyclip", size=SIZE)
     with pytest.raises(OutputError, match=r"meta\.json: is not JSON.*; --force replaces it"):
         convert(raw, out, options)
     assert snapshot(out) == {"meta.json": b"mine"}
@@ -151,6 +151,6 @@ def test_the_same_tree_gives_the_same_files_beside_it(
     raw = make_dataset()
     for place, jobs in (("one", 1), ("two", 4)):
         convert(
-            raw, tmp_path / place / "mvtec", ConvertOptions(consumer="ader", size=SIZE), jobs=jobs
+            raw, tmp_path / place / "mvtec", ConvertOptions(consumers="ader", size=SIZE), jobs=jobs
         )
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
