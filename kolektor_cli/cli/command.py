@@ -20,7 +20,8 @@ class Command(typer.core.TyperCommand):
         given, _, order = self.make_parser(ctx).parse_args(list(args))
         params: list[Any] = [*order]
         for param in params:
-            if given.get(param.name) == "":
+            value = given.get(param.name)
+            if value == "" or (isinstance(value, list) and "" in value):
                 message = "it must not be empty; was a variable not set?"
                 raise typer.BadParameter(message, ctx=ctx, param=param)
         for param, times in Counter(params).items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kolektor_cli.cli.options import (
-    ConsumerOption,
+    ConsumersOption,
     FitOption,
     JobsOption,
     JsonOption,
@@ -40,8 +40,8 @@ def convert(
         str | None,
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
-    consumer: ConsumerOption = None,
-    fit: FitOption = "stretch",
+    consumers: ConsumersOption = None,
+    fit: FitOption = None,
     size: SizeOption = None,
     color: Annotated[
         Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
@@ -84,8 +84,9 @@ def convert(
 
     \b
     Fits:
-      stretch  the whole image, each axis scaled by itself
-      pad      the whole image, its aspect kept, black around it
+      stretch  the whole image, each axis scaled by itself; the default
+      pad      the whole image, its aspect kept, black around it; the
+               default with a --for whose code makes images square
       crop     the central window of --size, not resampled
       thirds   three crops along the height, not resampled
       square   windows of --size N, not resampled: over every defect, and of
@@ -98,16 +99,18 @@ def convert(
       kolektor convert KolektorSDD.zip data --fit square --dry-run
       kolektor convert KolektorSDD2.zip data --train-defects test
       kolektor convert KolektorSDD.zip data --for patchcore
+      kolektor convert KolektorSDD.zip data --for cflow --for uniad
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.consumers.catalogue import names_of
     from kolektor_cli.core.conversion import ConvertOptions, plan_conversion
     from kolektor_cli.core.conversion import convert as convert_source
     from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
         category=category,
-        consumer=consumer,
-        fit=fit or "stretch",
+        consumers=names_of(consumers or ()),
+        fit=fit,
         size=parse_size(size),
         color=color,
         names=names,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
-from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
@@ -107,9 +107,24 @@ TrainDefectsOption: TypeAlias = Annotated[
     ),
 ]
 
-ConsumerOption: TypeAlias = Annotated[
-    ConsumerName | None,
-    typer.Option("--for", help="Code that is to train on the tree: its needs are met."),
+
+def _parse_consumer(text: str) -> str:
+    """Return a name of a consumer, of which Typer does not know when an option is repeatable."""
+    if text not in CONSUMERS:
+        known = ", ".join(map(repr, CONSUMERS))
+        raise typer.BadParameter(f"{text!r} is not one of {known}")
+    return text
+
+
+ConsumersOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        parser=_parse_consumer,
+        metavar=f"<{'|'.join(CONSUMERS)}>",
+        help="Code that is to train on the tree: its needs are met. Several may share a tree: "
+        "give --for for each.",
+    ),
 ]
 
 MapsOfOption: TypeAlias = Annotated[

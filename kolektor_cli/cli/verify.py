@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import ConsumerOption, JobsOption, JsonOption, QuietOption
+from kolektor_cli.cli.options import ConsumersOption, JobsOption, JsonOption, QuietOption
 
 
 def verify(
@@ -18,7 +18,7 @@ def verify(
         Path | None,
         typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
     ] = None,
-    consumer: ConsumerOption = None,
+    consumers: ConsumersOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
     ] = False,
@@ -43,12 +43,18 @@ def verify(
         summary_lines,
         verification_json,
     )
+    from kolektor_cli.consumers.catalogue import names_of
     from kolektor_cli.core.verification import verify as verify_trees
 
     console = Console(quiet=quiet)
     with console.progress() as progress:
         found = verify_trees(
-            out, source=source, consumer=consumer, strict=strict, jobs=jobs, progress=progress
+            out,
+            source=source,
+            consumers=names_of(consumers or ()),
+            strict=strict,
+            jobs=jobs,
+            progress=progress,
         )
     console.notes(found.source_findings)
     if json:

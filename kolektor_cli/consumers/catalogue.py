@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from kolektor_cli.errors import require_one_of
 from kolektor_cli.imaging.geometry import CenterCrop, Size
+from kolektor_cli.io.index import ListName
+from kolektor_cli.tree.fit import FitName
 from kolektor_cli.tree.layout import Color
 
 ConsumerName: TypeAlias = Literal[
@@ -20,7 +23,21 @@ ConsumerName: TypeAlias = Literal[
     "anomalyclip",
     "adaclip",
     "ader",
+    "mambaad",
+    "uniad",
+    "rd4ad",
+    "draem",
+    "dinomaly",
+    "inp-former",
+    "musc",
+    "glass",
+    "supersimplenet",
+    "open-iad",
+    "aaclip",
 ]
+
+Consumers: TypeAlias = ConsumerName | Sequence[ConsumerName]
+"""One consumer, or several that share a tree."""
 
 METAL_NUT = "metal_nut"
 """Category that passes every fixed list of MVTec AD's categories. No code treats it specially, as
@@ -40,12 +57,14 @@ class Consumer:
     """A code base and its needs; an empty value or None means no need.
 
     `categories` are the accepted categories, `category` is the default. `sizes` are the accepted
-    output sizes (width, height in pixels), `size` is the default. `square` and `one_size` apply to
-    all images. `colors` are those it reads. `roots` are the accepted names of the folder above the
-    category; the path of that folder must contain none of `not_in_path`. `class_name` is its name
-    for the category in ``meta.json``: "" for the category's own name, None if it reads no such
-    file. `commands` train on the tree; `needs.guide_for` fills in the names in braces. `notes` are
-    hints for the user. `center_crop` is its default crop.
+    output sizes (width, height in pixels), `size` is the default. `fit` is the default fit: ``pad``
+    for a code that takes square images only or resizes all images to squares, since models find
+    squeezed defects less well. `square` and `one_size` apply to all images. `colors` are those it
+    reads. `roots` are the accepted names of the folder above the category; the path of that folder
+    must contain none of `not_in_path`. `class_name` is its name for the category in ``meta.json``:
+    "" for the category's own name, None if it reads no such file. `lists` are the files of JSON
+    lines that it reads. `commands` train on the tree; `needs.guide_for` fills in the names in
+    braces. `notes` are hints for the user. `center_crop` is its default crop.
     """
 
     title: str
@@ -55,22 +74,38 @@ class Consumer:
     categories: frozenset[str] = frozenset()
     size: Size | None = None
     sizes: frozenset[Size] = frozenset()
+    fit: FitName = "stretch"
     square: bool = False
     one_size: bool = False
     colors: tuple[Color, ...] = ("rgb", "gray")
     roots: tuple[str, ...] = ()
     not_in_path: tuple[str, ...] = ()
     class_name: str | None = None
+    lists: tuple[ListName, ...] = ()
     center_crop: CenterCrop | None = None
 
+
+_PATTERNS = ("[", "]", "*", "?")
+"""Characters that a code fails on if it takes the path for a pattern of names."""
+
+_WHOLE_IMAGES = "the crop has the size of the image: by default the code cuts off the margin"
+
+_CLIP_NEEDS = "needs Pillow below 13, and a setuptools that has pkg_resources"
+
+_ADER_NEEDS = "needs Python below 3.10, NumPy below 2 and timm 0.8.15dev0"
 
 CONSUMERS: Mapping[ConsumerName, Consumer] = {
     "anomalib": Consumer(
         title="Anomalib 2",
-        commands=("anomalib train --model Patchcore --data {config}",),
+        commands=(
+            "anomalib train --model Patchcore --model.pre_processor {pre_processor}"
+            " --data {config}",
+        ),
         notes=(
             "the config's paths are relative to the folder that the command is run in, "
             "if OUT was given so",
+            "the pre-processor keeps the images' aspect, and normalises as most models do; leave "
+            "it out for others, as EfficientAd, Draem, Dinomaly and WinClip",
         ),
     ),
     "patchcore": Consumer(
@@ -87,6 +122,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "masks, and its center crop what lies outside",
         ),
         size=(256, 256),
+        fit="pad",
         one_size=True,
         center_crop=CenterCrop("patchcore", 256, 224),
     ),
@@ -99,6 +135,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=("needs Pillow below 10",),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES - {"grid", "screw", "zipper"},
+        fit="pad",
         colors=("rgb",),
     ),
     "cfa": Consumer(
@@ -114,6 +151,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         size=(256, 256),
+        fit="pad",
         square=True,
         center_crop=CenterCrop("cfa", 256, 224),
     ),
@@ -130,6 +168,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         categories=MVTEC_CATEGORIES,
         size=(256, 256),
         sizes=frozenset({(256, 256), (384, 384), (448, 448)}),
+        fit="pad",
         one_size=True,
         colors=("rgb",),
         # To find a mask it replaces these texts in the whole path, and reads the path as a pattern.
@@ -147,6 +186,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=("without --imagenet_train_path it trains without the paper's penalty",),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
+        fit="pad",
     ),
     "simplenet": Consumer(
         title="SimpleNet (DonaldRR/SimpleNet)",
@@ -162,6 +202,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         ),
         notes=("needs NumPy below 1.24 and pandas below 2",),
         size=(288, 288),
+        fit="pad",
         one_size=True,
         center_crop=CenterCrop("simplenet", 329, 288),
     ),
@@ -179,7 +220,9 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=(
             "train.py trains on the test images, for use on other data; test.py tests the "
             "published weights, trained on MVTec AD, on this tree",
+            _CLIP_NEEDS,
         ),
+        fit="pad",
         class_name="electrical commutators",
     ),
     "adaclip": Consumer(
@@ -193,8 +236,10 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         notes=(
             "train.py trains on the test images, for use on other data; test.py tests published "
             "weights that have not seen KolektorSDD on this tree",
+            _CLIP_NEEDS,
         ),
         roots=("SDD_anomaly_detection",),
+        fit="pad",
         class_name="SDD",
     ),
     "ader": Consumer(
@@ -203,9 +248,169 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "python run.py -c configs/benchmark/rd/rd_256_100e.py -m train"
             " data.root={root} data.cls_names={category}",
         ),
+        notes=(_ADER_NEEDS,),
+        roots=("mvtec", "visa"),
+        not_in_path=("=",),
+        fit="pad",
+        class_name="",
+    ),
+    "mambaad": Consumer(
+        title="MambaAD (lewandofskee/MambaAD)",
+        commands=(
+            "python run.py -c configs/mambaad/mambaad_mvtec.py -m train"
+            " data.root={root} data.cls_names={category}",
+        ),
+        notes=("its files go into a copy of ADer (zhangzjn/ADer), which runs them", _ADER_NEEDS),
+        fit="pad",
         roots=("mvtec", "visa"),
         not_in_path=("=",),
         class_name="",
+    ),
+    "uniad": Consumer(
+        title="UniAD (zhiyuanyou/UniAD)",
+        commands=(
+            "ln -sfn {root} data/kolektor && mkdir -p experiments/kolektor",
+            "sed -e 's|data/MVTec-AD/mvtec_anomaly_detection|data/kolektor|'"
+            " -e 's|data/MVTec-AD|data/kolektor|'"
+            " experiments/MVTec-AD/config.yaml > experiments/kolektor/config.yaml",
+            "(cd experiments/kolektor && PYTHONPATH=../.. torchrun --nproc_per_node=1"
+            " ../../tools/train_val.py)",
+        ),
+        notes=("trains one model for all categories that the two lists name",),
+        fit="pad",
+        lists=("train.json", "test.json"),
+    ),
+    "rd4ad": Consumer(
+        title="RD4AD (hq-deng/RD4AD)",
+        commands=(
+            "ln -sfn {root} mvtec && mkdir -p checkpoints",
+            """python -c 'import main; main.setup_seed(111); main.train("{category}")'""",
+        ),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+    ),
+    "draem": Consumer(
+        title="DRAEM (VitjanZ/DRAEM)",
+        commands=(
+            "mkdir -p checkpoints logs",
+            "python train_DRAEM.py --gpu_id 0 --obj_id {draem_id} --lr 0.0001 --bs 8 --epochs 700"
+            " --data_path {root}/ --anomaly_source_path datasets/dtd/images/"
+            " --checkpoint_path checkpoints/ --log_path logs/",
+            """sed '/obj_list = /,/]/d; s/test(obj_list,/test(["{category}"],/' test_DRAEM.py"""
+            " > test_kolektor.py",
+            "python test_kolektor.py --gpu_id 0 --base_model_name DRAEM_test_0.0001_700_bs8"
+            " --data_path {root}/ --checkpoint_path checkpoints/",
+        ),
+        notes=(
+            "pastes textures of DTD (dtd-r1.0.1) on images: unpack it in datasets/",
+            "needs NumPy below 2, for imgaug",
+        ),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+        # It looks for images by patterns.
+        not_in_path=_PATTERNS,
+    ),
+    "dinomaly": Consumer(
+        title="Dinomaly (guojiajeremy/Dinomaly)",
+        commands=(
+            """sed 's/enumerate(item_list)/enumerate(["{category}"])/; s/crop_size = 392/"""
+            "crop_size = 448/' dinomaly_mvtec_sep.py > dinomaly_kolektor.py",
+            "python dinomaly_kolektor.py --data_path {root} --save_name kolektor",
+        ),
+        notes=(_WHOLE_IMAGES,),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+        not_in_path=_PATTERNS,
+    ),
+    "inp-former": Consumer(
+        title="INP-Former (luow23/INP-Former)",
+        commands=(
+            """sed 's/for item in args.item_list/for item in ["{category}"]/'"""
+            " INP_Former_Single_Class.py > inp_former_kolektor.py",
+            "python inp_former_kolektor.py --dataset MVTec-AD --data_path {root}"
+            " --input_size 448 --crop_size 448 --save_name kolektor",
+        ),
+        notes=(_WHOLE_IMAGES,),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+        not_in_path=_PATTERNS,
+    ),
+    "musc": Consumer(
+        title="MuSc (xrli-U/MuSc)",
+        commands=(
+            "python examples/musc_main.py --device 0 --data_path {root} --dataset_name mvtec_ad"
+            " --class_name {category} --backbone_name ViT-L-14-336 --pretrained openai"
+            " --feature_layers 5 11 17 23 --img_resize 518 --divide_num 1 --r_list 1 3 5"
+            " --batch_size 4 --output_dir output --vis False --save_excel True",
+        ),
+        notes=("does not train: it compares the test images with each other",),
+        fit="pad",
+    ),
+    "glass": Consumer(
+        title="GLASS (cqylunlun/GLASS)",
+        commands=(
+            "python main.py --gpu 0 --seed 0 --test ckpt"
+            " net -b wideresnet50 -le layer2 -le layer3 --pretrain_embed_dimension 1536"
+            " --target_embed_dimension 1536 --patchsize 3 --meta_epochs 640 --eval_epochs 1"
+            " --dsc_layers 2 --dsc_hidden 1024 --pre_proj 1 --mining 1 --noise 0.015"
+            " --radius 0.75 --p 0.5 --step 20 --limit 392"
+            " dataset --distribution 2 --mean 0.5 --std 0.1 --fg 0 --rand_aug 1 --batch_size 8"
+            " --resize {short} --imagesize {long} -d {category} mvtec {root} datasets/dtd/images",
+        ),
+        notes=(
+            "pastes textures of DTD (dtd-r1.0.1) on images: unpack it in datasets/",
+            "--fg 0 is needed: else it reads foreground masks that are not there",
+        ),
+        size=(288, 288),
+        fit="pad",
+        one_size=True,
+    ),
+    "supersimplenet": Consumer(
+        title="SuperSimpleNet (blaz-r/SuperSimpleNet)",
+        commands=(
+            "mkdir -p datasets && ln -sfn {root} datasets/mvtec",
+            """sed 's/for category in categories:/for category in ["{category}"]:/' train.py"""
+            " > train_kolektor.py",
+            "python train_kolektor.py mvtec",
+        ),
+        notes=("needs Anomalib 0.7 and pandas below 3",),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+    ),
+    "open-iad": Consumer(
+        title="Open-IAD (M-3LAB/open-iad)",
+        commands=(
+            "mkdir -p data && ln -sfn {root} data/mvtec2d",
+            """sed -i '/^def mvtec2d_classes/a \\    return ["{category}"]' dataset/mvtec2d.py""",
+            "sed -i 's/^num_task: .*/num_task: 1/' configuration/3_dataset_base/mvtec2d.yaml",
+            """sed -i "/'127.0.0.1'/s|:.*|: 'data',|" configuration/registration.py""",
+            "python main.py -v -d mvtec2d -m patchcore -n wide_resnet50 -sm lo -tid 0 -vid 0 -g 0",
+        ),
+        notes=("the three commands with sed edit its list of categories and of folders",),
+        category=METAL_NUT,
+        categories=MVTEC_CATEGORIES,
+        fit="pad",
+    ),
+    "aaclip": Consumer(
+        title="AA-CLIP (Mwxinnn/AA-CLIP)",
+        commands=(
+            "mkdir -p dataset/metadata/kolektor"
+            " && cp {root}/full-shot.jsonl dataset/metadata/kolektor/",
+            "printf '\\n%s\\n' {aaclip_constants} >> dataset/constants.py",
+            "python train.py --dataset VisA --shot 32 --save_path ckpt/visa",
+            "python test.py --dataset kolektor --save_path ckpt/visa",
+        ),
+        notes=(
+            "the list is of the test images; here they test what was trained on VisA, whose folder "
+            "dataset/constants.py names",
+        ),
+        fit="pad",
+        lists=("full-shot.jsonl",),
     ),
 }
 """Consumers by their names for ``--for``."""
@@ -214,3 +419,17 @@ CENTER_CROPS: tuple[CenterCrop, ...] = tuple(
     consumer.center_crop for consumer in CONSUMERS.values() if consumer.center_crop
 )
 """Default center crops of the consumers that crop images rather than squash them."""
+
+
+def names_of(consumers: str | Sequence[str]) -> tuple[ConsumerName, ...]:
+    """Return the names of consumers, each once, as they are given.
+
+    Raises
+    ------
+    UsageError
+        There is no consumer of such a name.
+    """
+    names = [consumers] if isinstance(consumers, str) else list(dict.fromkeys(consumers))
+    for name in names:
+        require_one_of("for", name, CONSUMERS)
+    return tuple(known for name in names for known in CONSUMERS if known == name)

@@ -1,25 +1,36 @@
-"""The size of a network's input that keeps the aspect of the images."""
+"""The size at which a network of any input size takes images, so that they keep their aspect."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Collection
+from math import sqrt
+from statistics import median_low
 
 from kolektor_cli.imaging.geometry import Size
 
+AREA = 256 * 256
+"""Default area of an input in pixels: that of the square input of most models."""
 
-def input_size(image_size: Size, *, area: int = 256 * 256, multiple: int = 32) -> Size:
-    """Return width and height, in pixels, of about an area and about the aspect of an image.
+MULTIPLE = 32
+"""The sides are multiples of this, because common backbones halve them up to five times."""
 
-    Each side is rounded to the nearest multiple of `multiple`, but is never less than that.
+
+def input_size(image_size: Size, area: int = AREA, multiple: int = MULTIPLE) -> Size:
+    """Return the input size of about a given area that keeps the aspect of an image.
 
     Parameters
     ----------
     image_size
-        Width and height of the image, in pixels.
+        (width, height) of the image in pixels.
     area
-        Pixels of the input that the network was made for.
+        Area of the input in pixels.
     multiple
-        What both sides must be divisible by: the network's stride, or the side of its patches.
+        Each side is rounded to the nearest multiple of this number of pixels, at least one.
+
+    Returns
+    -------
+    size
+        (width, height) of the input in pixels.
 
     Examples
     --------
@@ -28,10 +39,15 @@ def input_size(image_size: Size, *, area: int = 256 * 256, multiple: int = 32) -
     >>> input_size((300, 300))
     (256, 256)
     """
-    width, height = image_size
-    scale = math.sqrt(area / (width * height))
-    return _rounded(width * scale, multiple), _rounded(height * scale, multiple)
+    scale = sqrt(area / (image_size[0] * image_size[1])) / multiple
+    width, height = (max(1, round(side * scale)) * multiple for side in image_size)
+    return width, height
 
 
-def _rounded(side: float, multiple: int) -> int:
-    return max(multiple, multiple * round(side / multiple))
+def typical_size(sizes: Collection[Size]) -> Size:
+    """Return the size that stands for images of several: the median width and the median height.
+
+    Sizes are (width, height) in pixels.
+    """
+    widths, heights = zip(*sizes, strict=True)
+    return median_low(widths), median_low(heights)

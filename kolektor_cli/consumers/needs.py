@@ -6,15 +6,27 @@ import json
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from typing import TypeVar
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, Consumer, ConsumerName
 from kolektor_cli.errors import UsageError
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.io.index import INDEX_NAME
+from kolektor_cli.tree.fit import AskedSize, FitName
+
+T = TypeVar("T")
 
 _FASTFLOW_CONFIGS = {256: "resnet18", 384: "deit", 448: "cait"}
 """FastFlow's configs by the side of their images in pixels."""
+
+_DRAEM_CATEGORIES = (
+    *("capsule", "bottle", "carpet", "leather", "pill", "transistor", "tile", "cable", "zipper"),
+    *("toothbrush", "metal_nut", "hazelnut", "screw", "grid", "wood"),
+)
+"""Categories by the numbers that DRAEM calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +57,87 @@ class Offer:
     colors: Collection[str]
 
 
-def defaults_for(name: ConsumerName | None, category: str, size: Size) -> tuple[str, Size]:
-    """Return the default category and size (width, height in pixels) for a consumer.
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a tree gets where options leave it open; `size` is (width, height) in pixels."""
 
-    `category` and `size` stand in if the consumer has no default, or `name` is None.
+    category: str
+    fit: FitName
+    size: Size
+
+
+def defaults_for(
+    names: Sequence[ConsumerName], category: str, size: Size, fit: FitName | None, asked: AskedSize
+) -> Defaults:
+    """Return the defaults of a tree for consumers that share it, or for none.
+
+    Padding needs a size in pixels, so images that keep their own are not padded.
+
+    Parameters
+    ----------
+    names
+        The consumers; the defaults of the first one win if all others accept them.
+    category, size
+        The defaults of the release; they stand in if no consumer has one.
+    fit, asked
+        The fit and the size that are asked for; None for the defaults.
     """
-    if name is None:
-        return category, size
-    return CONSUMERS[name].category or category, CONSUMERS[name].size or size
+    consumers = [CONSUMERS[name] for name in names]
+    pads = any(consumer.fit == "pad" for consumer in consumers)
+    if fit is None:
+        fit = "pad" if pads and asked != "source" else "stretch"
+    if pads and fit == "pad":
+        # The codes scale down themselves: a larger square keeps the detail of the masks.
+        size = (max(size), max(size))
+    return Defaults(
+        category=_first_of_all(
+            [(consumer.category, consumer.categories) for consumer in consumers], category
+        ),
+        fit=fit,
+        size=_first_of_all([(consumer.size, consumer.sizes) for consumer in consumers], size),
+    )
+
+
+def _first_of_all(choices: Sequence[tuple[T | None, frozenset[T]]], default: T) -> T:
+    """Return the first preferred value that all accept; each choice is one's, and what it accepts.
+
+    If there is no such value, return `default`. Who accepts nothing in particular accepts all.
+    """
+    for preferred, _ in choices:
+        if preferred and all(preferred in accepted for _, accepted in choices if accepted):
+            return preferred
+    return default
+
+
+def refuse_contradictory(names: Sequence[ConsumerName], category: str) -> None:
+    """Refuse consumers that cannot share a tree.
+
+    Raises
+    ------
+    UsageError
+        The needs of two of them contradict each other.
+    """
+    for first, second in combinations(names, 2):
+        for what, needs in _needs_of(CONSUMERS[first], category).items():
+            others = _needs_of(CONSUMERS[second], category)[what]
+            if needs and others and not set(needs) & set(others):
+                raise UsageError(
+                    f"--for {first} and --for {second} cannot share a tree: {what} must be "
+                    f"{' or '.join(sorted(needs))} for {first}, and "
+                    f"{' or '.join(sorted(others))} for {second}"
+                )
+
+
+def _needs_of(consumer: Consumer, category: str) -> dict[str, Collection[str]]:
+    """Return what a consumer accepts, as text, by what it is of; nothing if it accepts all."""
+    class_name = consumer.class_name
+    return {
+        "the category": consumer.categories,
+        "the size": {f"{width}x{height}" for width, height in consumer.sizes},
+        "--color": consumer.colors,
+        "the name of OUT": consumer.roots,
+        f"the class in {INDEX_NAME}": () if class_name is None else (class_name or category,),
+    }
 
 
 def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
@@ -97,18 +182,17 @@ def _unmet_sizes(consumer: Consumer, sizes: Collection[Size]) -> Iterator[Findin
         yield Finding("error", "size", "", message)
 
 
-def require_needs(name: ConsumerName | None, offer: Offer) -> None:
-    """Refuse an offer that a consumer cannot train on; accept all if `name` is None.
+def require_needs(names: Iterable[ConsumerName], offer: Offer) -> None:
+    """Refuse an offer that a consumer cannot train on.
 
     Raises
     ------
     UsageError
         A need is not met; see `unmet_needs`.
     """
-    if name is None:
-        return
-    for finding in unmet_needs(CONSUMERS[name], offer):
-        raise UsageError(f"--for {name}: {finding.message}")
+    for name in names:
+        for finding in unmet_needs(CONSUMERS[name], offer):
+            raise UsageError(f"--for {name}: {finding.message}")
 
 
 def guide_for(name: ConsumerName, offer: Offer, files: Iterable[str]) -> Guide:
@@ -143,8 +227,21 @@ def _command_values(out: Path, category: str) -> dict[str, str]:
         "root": shlex.quote(str(root)),
         "data_root": shlex.quote(f"DATA_ROOT = {json.dumps(str(root.parent))}"),
         "category": shlex.quote(category),
+        "draem_id": str(_DRAEM_CATEGORIES.index(category)) if category in _DRAEM_CATEGORIES else "",
+        "aaclip_constants": shlex.quote(_aaclip_constants(root, category)),
         "config": shlex.quote(str(out / f"{category}.yaml")),
+        "pre_processor": shlex.quote(str(out / f"{category}.pre-processor.yaml")),
     }
+
+
+def _aaclip_constants(root: Path, category: str) -> str:
+    """Return Python code that adds a dataset to those that AA-CLIP knows."""
+    name = json.dumps(category)
+    return (
+        f'DATA_PATH["kolektor"] = {json.dumps(str(root))}; CLASS_NAMES["kolektor"] = [{name}]; '
+        f'DOMAINS["kolektor"] = "Industrial"; '
+        f'REAL_NAMES["kolektor"] = {{{name}: "electrical commutator"}}'
+    )
 
 
 def _size_values(size: Size) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Files that a consumer reads beside the category folder: ``meta.json``, a config, a table.
 
-They depend only on the paths in the category folder, so the same tree gives the same bytes. Several
-category folders share one ``meta.json``; here are the entries of one (see `io.index`).
+They depend only on the paths and sizes of the images in the category folder, so the same tree
+gives the same bytes. Several category folders share one ``meta.json`` and the lists; here are the
+entries of one (see `io.index`).
 """
 
 from __future__ import annotations
@@ -10,52 +11,111 @@ import csv
 import io
 import json
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.input_size import input_size, typical_size
+from kolektor_cli.consumers.needs import Offer
 from kolektor_cli.errors import UsageError
-from kolektor_cli.io.index import INDEX_NAME, index_bytes
+from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.io.index import INDEX_NAME, ListName, index_bytes, lines_bytes
 from kolektor_cli.tree.layout import is_test_of_defects, mask_path, split_path
 
 TABLE_COLUMNS = ("image_path", "label_index", "mask_path", "split")
 """Columns of the table for Anomalib's Tabular data module; its paths are relative to OUT."""
 
 
-def side_files(
-    name: ConsumerName | None,
-    out: Path,
-    category: str,
-    images: Collection[str],
-    *,
-    table: bool = False,
-) -> dict[str, bytes]:
-    """Return the files that a consumer reads in `out`, contents by name; none if `name` is None.
-
-    `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
-    reads its images from a table, else from their folders. The files list no validation images,
-    because no reader accepts any.
+def side_names(
+    names: Collection[ConsumerName], category: str, *, table: bool = False
+) -> tuple[str, ...]:
+    """Return the names of the files that `side_files` returns.
 
     Raises
     ------
     UsageError
-        `table` is given for another consumer than Anomalib, or the category has the name of a file.
+        `table` is given, but no consumer is Anomalib; or the category has the name of a file.
     """
-    if table and name != "anomalib":
+    if table and "anomalib" not in names:
         raise UsageError("--table goes with --for anomalib: no other code reads it")
-    class_name = CONSUMERS[name].class_name if name else None
-    files = {}
-    if class_name is not None:
-        files[INDEX_NAME] = index_bytes(meta_of(category, class_name or category, images))
+    for name in names:
+        if category.casefold() in own_names(name, category, table=table):
+            raise UsageError(
+                f"--category {category}: is the name of a file that {name} reads beside it"
+            )
+    own = (own_names(name, category, table=table) for name in names)
+    return tuple(dict.fromkeys(chain.from_iterable(own)))
+
+
+def own_names(name: ConsumerName, category: str, *, table: bool = False) -> tuple[str, ...]:
+    """Return the names of the files that one consumer reads beside the category folder."""
+    consumer = CONSUMERS[name]
+    index = () if consumer.class_name is None else (INDEX_NAME,)
+    configs: tuple[str, ...] = ()
     if name == "anomalib":
+        configs = (f"{category}.yaml", f"{category}.pre-processor.yaml")
+        configs += (f"{category}.csv",) if table else ()
+    return (*index, *consumer.lists, *configs)
+
+
+def side_files(
+    names: Collection[ConsumerName],
+    offer: Offer,
+    images: Collection[str],
+    *,
+    table: bool = False,
+) -> dict[str, bytes]:
+    """Return the files that consumers read in `offer.out`, contents by name.
+
+    `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
+    reads its images from a table, else from their folders. The files list no validation images,
+    because no reader accepts any.
+    """
+    out, category = offer.out, offer.category
+    files: dict[str, bytes] = {}
+    for name in names:
+        files |= index_files(name, category, images)
+    if "anomalib" in names:
         files[f"{category}.yaml"] = (table_config if table else folder_config)(out, category)
-    if name == "anomalib" and table:
+        files[f"{category}.pre-processor.yaml"] = pre_processor_config(offer.sizes)
+    if table:
         files[f"{category}.csv"] = table_of(category, images)
-    if category.casefold() in files:
-        raise UsageError(
-            f"--category {category}: is the name of a file that {name} reads beside it"
-        )
     return files
+
+
+def index_files(name: ConsumerName, category: str, images: Collection[str]) -> dict[str, bytes]:
+    """Return the index files that a consumer reads, with the entries of one category, by name."""
+    consumer = CONSUMERS[name]
+    files: dict[str, bytes] = {}
+    if consumer.class_name is not None:
+        meta = meta_of(category, consumer.class_name or category, images)
+        files[INDEX_NAME] = index_bytes(meta)
+    for list_name in consumer.lists:
+        files[list_name] = lines_bytes(_lines_of(list_name, category, images))
+    return files
+
+
+def _lines_of(name: ListName, category: str, images: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a list of training or test images, with paths relative to OUT."""
+    for split, path in _listed(images):
+        defective = is_test_of_defects(split_path(path)[0])
+        mask = f"{category}/{mask_path(path)}"
+        if name == f"{split}.json":
+            yield {
+                "filename": f"{category}/{path}",
+                "label": int(defective),
+                "label_name": "defective" if defective else "good",
+                **({"maskname": mask} if defective else {}),
+                "clsname": category,
+            }
+        elif name == "full-shot.jsonl" and split == "test":
+            yield {
+                "image_path": f"{category}/{path}",
+                "label": float(defective),
+                "class_name": category,
+                "mask_path": mask if defective else "",
+            }
 
 
 def meta_of(category: str, class_name: str, images: Collection[str]) -> dict[str, Any]:
@@ -131,4 +191,29 @@ def table_config(out: Path, category: str) -> bytes:
         "dict_kwargs:\n"
         f"  root: {json.dumps(out.as_posix())}\n"
         "  val_split_mode: same_as_test\n"
+    ).encode()
+
+
+def pre_processor_config(sizes: Collection[Size]) -> bytes:
+    """Return a config for ``anomalib train --model.pre_processor`` that keeps the images' aspect.
+
+    The pre-processors of Anomalib's models squeeze images to squares; in all else this is as most
+    of them. `sizes` are those of the images, (width, height) in pixels; of several the median
+    width and height count.
+    """
+    width, height = input_size(typical_size(sizes))
+    return (
+        "class_path: anomalib.pre_processing.PreProcessor\n"
+        "init_args:\n"
+        "  transform:\n"
+        "    class_path: torchvision.transforms.v2.Compose\n"
+        "    init_args:\n"
+        "      transforms:\n"
+        "        - class_path: torchvision.transforms.v2.Resize\n"
+        "          init_args:\n"
+        f"            size: [{height}, {width}]\n"
+        "        - class_path: torchvision.transforms.v2.Normalize\n"
+        "          init_args:\n"
+        "            mean: [0.485, 0.456, 0.406]\n"
+        "            std: [0.229, 0.224, 0.225]\n"
     ).encode()

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Offer, unmet_needs
-from kolektor_cli.consumers.sidefiles import folder_config, meta_of, table_config, table_of
+from kolektor_cli.consumers.sidefiles import (
+    folder_config,
+    index_files,
+    pre_processor_config,
+    table_config,
+    table_of,
+)
 from kolektor_cli.findings import Finding
-from kolektor_cli.io.index import INDEX_NAME, Index, category_of, read_index
+from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.io.index import INDEX_NAME, Listed, category_of, read_entries
 from kolektor_cli.tree.layout import is_mask
 from kolektor_cli.tree.read import Tree, read_file
 
@@ -40,64 +46,43 @@ def check_consumer(tree: Tree, name: ConsumerName) -> Iterator[Finding]:
         colors={_COLORS.get(facts.format, facts.format) for facts in images.values()},
     )
     yield from unmet_needs(CONSUMERS[name], offer)
-    yield from _check_meta(name, category, list(images))
+    for file, wanted in index_files(name, category.name, images).items():
+        yield from _check_index(name, file, wanted, category)
     if name == "anomalib":
         yield from _check_config(category)
+        yield from _check_pre_processor(category, offer.sizes)
         yield from _check_table(category, list(images))
 
 
-def _check_meta(name: ConsumerName, category: Path, images: list[str]) -> Iterator[Finding]:
-    class_name = CONSUMERS[name].class_name
-    if class_name is None:
-        return
-    path = category.parent / INDEX_NAME
+def _check_index(name: ConsumerName, file: str, wanted: bytes, category: Path) -> Iterator[Finding]:
+    """Compare the entries of a category in an index file with those that a consumer reads."""
+    path = category.parent / file
+    kind = "meta" if file == INDEX_NAME else "list"
     if not path.is_file():
         message = f"is missing beside the category folder; convert again with --for {name}"
-        yield Finding("error", "no-meta", path.name, message)
+        yield Finding("error", f"no-{kind}", file, message)
         return
     try:
-        found = read_index(read_file(path))
+        found = read_entries(file, read_file(path))
     except ValueError as error:
         message = f"{error}; convert again with --for {name} --force"
-        yield Finding("error", "wrong-meta", path.name, message)
+        yield Finding("error", f"wrong-{kind}", file, message)
         return
-    wanted = meta_of(category.name, class_name or category.name, images)
-    if not _lists(found, wanted, category.name):
+    own = [listed for listed in found if category_of(listed.path) == category.name]
+    if sorted(own, key=_key) != sorted(read_entries(file, wanted), key=_key):
         message = f"does not list this tree as {CONSUMERS[name].title} reads it; convert again"
-        yield Finding("error", "wrong-meta", path.name, f"{message} with --for {name}")
-    yield from _gone(found, category.parent)
-
-
-def _lists(found: Index, wanted: Index, category: str) -> bool:
-    """Return whether the wanted entries are all that an index has of a category, in any order.
-
-    Those of other categories may stand in the same class or in others.
-    """
-    own = [listed for listed in _entries(found) if category_of(listed[2]) == category]
-    return sorted(own, key=_key) == sorted(_entries(wanted), key=_key)
-
-
-def _entries(index: Index) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield split, class and entry of all that an index lists."""
-    for split, classes in index.items():
-        for name, entries in classes.items():
-            yield from ((split, name, entry) for entry in entries)
-
-
-def _key(listed: tuple[str, str, dict[str, Any]]) -> tuple[str, str, str]:
-    split, name, entry = listed
-    return split, name, entry["img_path"]
-
-
-def _gone(index: Index, out: Path) -> Iterator[Finding]:
-    """Report categories that an index lists, but whose folders are not there."""
-    for category in sorted({category_of(entry) for _, _, entry in _entries(index)}):
-        if not os.path.lexists(out / category):
+        yield Finding("error", f"wrong-{kind}", file, f"{message} with --for {name}")
+    for gone in sorted({category_of(listed.path) for listed in found}):
+        if not os.path.lexists(category.parent / gone):
             message = (
-                f"lists {category}, which is not there: a code that reads all classes fails; "
-                f"convert {category} again, or take its entries out"
+                f"lists {gone}, which is not there: a code that reads all classes fails; "
+                f"convert {gone} again, or take its entries out"
             )
-            yield Finding("warning", "gone-meta", INDEX_NAME, message)
+            yield Finding("warning", f"gone-{kind}", file, message)
+
+
+def _key(listed: Listed) -> tuple[tuple[str, ...], str]:
+    return listed.place, listed.path
 
 
 def _check_config(category: Path) -> Iterator[Finding]:
@@ -114,6 +99,21 @@ def _check_config(category: Path) -> Iterator[Finding]:
     if lacking:
         message = f"does not say {lacking[0]!r}; convert again with --for anomalib"
         yield Finding("error", "wrong-config", path.name, message)
+
+
+def _check_pre_processor(category: Path, sizes: Collection[Size]) -> Iterator[Finding]:
+    """Report that Anomalib would squeeze the images of a tree, which is allowed."""
+    path = category.parent / f"{category.name}.pre-processor.yaml"
+    if not sizes:
+        return
+    if not path.is_file():
+        message = "is missing: Anomalib's own pre-processor squeezes images to a square"
+        yield Finding("info", "no-pre-processor", path.name, message)
+        return
+    wanted = _settings(pre_processor_config(sizes))["size"]
+    if _settings(read_file(path)).get("size") != wanted:
+        message = f"does not say 'size: {wanted}', which keeps the aspect of the images"
+        yield Finding("info", "other-size", path.name, message)
 
 
 def _settings(config: bytes) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from kolektor_cli.consumers.input_size import input_size
+from kolektor_cli.consumers.input_size import input_size, typical_size
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.imaging.geometry import Size
 
@@ -227,8 +227,7 @@ def _size(
     side = FIXED_INPUTS.get(backbone or "", facts.side if facts.square else side)
     if side is not None:
         return side, side
-    width, height = (sum(sides) for sides in zip(*images, strict=True))
-    return input_size((width, height), area=facts.side**2, multiple=facts.multiple)
+    return input_size(typical_size(images), area=facts.side**2, multiple=facts.multiple)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

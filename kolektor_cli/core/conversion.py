@@ -11,9 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from kolektor_cli.consumers.catalogue import CENTER_CROPS, CONSUMERS, ConsumerName
-from kolektor_cli.consumers.needs import Guide, Offer, defaults_for, guide_for, require_needs
-from kolektor_cli.consumers.sidefiles import side_files
+from kolektor_cli.consumers.catalogue import CENTER_CROPS, ConsumerName, Consumers, names_of
+from kolektor_cli.consumers.needs import (
+    Guide,
+    Offer,
+    defaults_for,
+    guide_for,
+    refuse_contradictory,
+    require_needs,
+)
+from kolektor_cli.consumers.sidefiles import own_names, side_files, side_names
 from kolektor_cli.core.inspection import require_usable, tells_swapped
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
@@ -45,11 +52,13 @@ class ConvertOptions:
     ----------
     category
         Name of the category folder; by default ``metal``, for KolektorSDD2 ``kolektorsdd2``.
-    consumer
-        A code that is to train on the tree: its needs are met or the conversion is refused.
+    consumers
+        A code that is to train on the tree, or several: their needs are met or the conversion is
+        refused.
     fit, size
         How images are brought to which size, (width, height) in pixels; by default stretched to
-        500 x 1240, for KolektorSDD2 to 230 x 630.
+        500 x 1240, for KolektorSDD2 to 230 x 630. For `consumers` that make images square they
+        are padded, if these have no size of their own to squares of the longer side.
     color
         ``rgb`` for three equal channels, which every consumer reads, or ``gray`` for one.
     names
@@ -61,7 +70,7 @@ class ConvertOptions:
     split
         The protocol and its options, or a split file.
     table
-        With the consumer ``anomalib``: list the images in a CSV file.
+        For the consumer ``anomalib``: list the images in a CSV file.
     skip_bad
         Leave out samples with errors instead of refusing the source.
     trust_masks
@@ -69,8 +78,8 @@ class ConvertOptions:
     """
 
     category: str | None = None
-    consumer: ConsumerName | None = None
-    fit: FitName = "stretch"
+    consumers: Consumers = ()
+    fit: FitName | None = None
     size: AskedSize = None
     color: Color = "rgb"
     names: Names = "index"
@@ -89,7 +98,8 @@ class Conversion:
     """What a conversion made, or would make.
 
     `target` is the category folder, `beside` names the files that lie beside it, `counts` are of
-    output images. `summary` is there for a dry run, `manifest` for a real one.
+    output images, `guides` tell how each consumer trains. `summary` is there for a dry run,
+    `manifest` for a real one.
     """
 
     target: Path
@@ -98,7 +108,7 @@ class Conversion:
     counts: Counts
     leaks: tuple[Leak, ...]
     beside: tuple[str, ...]
-    guide: Guide | None
+    guides: tuple[Guide, ...]
     summary: FitSummary | None = None
     manifest: Manifest | None = None
 
@@ -210,6 +220,7 @@ class _Choices:
     """What the options and the release decide, before any sample is known."""
 
     options: ConvertOptions
+    consumers: tuple[ConsumerName, ...]
     out: Path
     category: str
     target: Path
@@ -221,19 +232,22 @@ class _Choices:
 def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     """Settle what the options leave open, and refuse what options alone make wrong."""
     _require_known(options)
-    refuse_contradictions(options.split, fit=options.fit)
+    consumers = names_of(options.consumers)
     release = recognise(source)
-    check_split(options.split, release.protocol, fit=options.fit)
-    category, size = defaults_for(options.consumer, release.category, release.size)
-    category = category if options.category is None else options.category
-    fit = make_fit(options.fit, options.size, default=size, seed=options.split.seed or 0)
+    defaults = defaults_for(consumers, release.category, release.size, options.fit, options.size)
+    fit = make_fit(defaults.fit, options.size, default=defaults.size, seed=options.split.seed or 0)
+    refuse_contradictions(options.split, fit=fit.name)
+    check_split(options.split, release.protocol, fit=fit.name)
+    category = defaults.category if options.category is None else options.category
     sizes = [fit.size] if fit.size else []
-    require_needs(options.consumer, Offer(out, category, sizes, [options.color]))
+    refuse_contradictory(consumers, category)
+    require_needs(consumers, Offer(out, category, sizes, [options.color]))
     target = choose_target(source.path, out, category)
-    beside = tuple(side_files(options.consumer, out, category, (), table=options.table))
+    beside = side_names(consumers, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
     return _Choices(
         options=options,
+        consumers=consumers,
         out=out,
         category=category,
         target=target,
@@ -255,11 +269,9 @@ def _require_known(options: ConvertOptions) -> None:
     choices: tuple[tuple[str, object, Collection[str]], ...] = (
         ("color", options.color, get_args(Color)),
         ("names", options.names, get_args(Names)),
-        ("for", options.consumer, CONSUMERS),
     )
     for name, value, known in choices:
-        if value is not None:
-            require_one_of(name, value, known)
+        require_one_of(name, value, known)
     if options.split.seed is not None:
         require_whole("seed", options.split.seed)
     check_depth(options.depth)
@@ -301,12 +313,12 @@ class _Planned:
     views: Views
     plan: Plan
     beside: dict[str, bytes]
-    guide: Guide | None
+    guides: tuple[Guide, ...]
 
 
 def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _Planned:
     options = choices.options
-    split = split_scan(scan, options.split, choices.protocol, fit=options.fit)
+    split = split_scan(scan, options.split, choices.protocol, fit=choices.fit.name)
     views = view_samples(choices.fit, source, scan.samples, jobs=jobs)
     plan = make_plan(
         scan,
@@ -318,20 +330,26 @@ def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _P
         trust_masks=options.trust_masks,
         depth=options.depth,
     )
+    offer = _offer(choices, plan)
     paths = [image.path for image in plan.images]
-    beside = side_files(options.consumer, choices.out, choices.category, paths, table=options.table)
-    return _Planned(split, views, plan, beside, _guide(choices, plan, beside))
+    beside = side_files(choices.consumers, offer, paths, table=options.table)
+    return _Planned(split, views, plan, beside, _guides(choices, offer))
 
 
-def _guide(choices: _Choices, plan: Plan, beside: dict[str, bytes]) -> Guide | None:
-    """Return how the consumer trains on what is planned; refuse what it cannot train on."""
-    consumer = choices.options.consumer
-    if consumer is None:
-        return None
+def _guides(choices: _Choices, offer: Offer) -> tuple[Guide, ...]:
+    table = choices.options.table
+    return tuple(
+        guide_for(name, offer, own_names(name, offer.category, table=table))
+        for name in choices.consumers
+    )
+
+
+def _offer(choices: _Choices, plan: Plan) -> Offer:
+    """Return the tree that is planned; refuse what a consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
     offer = Offer(choices.out, plan.category, sizes, [plan.color])
-    require_needs(consumer, offer)
-    return guide_for(consumer, offer, beside)
+    require_needs(choices.consumers, offer)
+    return offer
 
 
 def _result(
@@ -349,7 +367,7 @@ def _result(
         counts=count_images(planned.views, planned.split),
         leaks=tuple(find_leaks(planned.split.assigned, scan.duplicates)),
         beside=tuple(planned.beside),
-        guide=planned.guide,
+        guides=planned.guides,
         summary=summary,
         manifest=manifest,
     )

@@ -15,11 +15,11 @@ from kolektor_cli.checks.leaks import leak_checks
 from kolektor_cli.checks.manifest import MANIFEST_CHECKS
 from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.checks.source import check_source
-from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName, Consumers, names_of
 from kolektor_cli.consumers.suitability import check_consumer
 from kolektor_cli.core.inspection import is_dataset
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import ManifestError, OutputError, require_one_of
+from kolektor_cli.errors import ManifestError, OutputError
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
@@ -73,7 +73,7 @@ def verify(
     out: str | os.PathLike[str],
     *,
     source: str | os.PathLike[str] | None = None,
-    consumer: ConsumerName | None = None,
+    consumers: Consumers = (),
     strict: bool = False,
     jobs: int | None = None,
     progress: StepProgress = no_steps,
@@ -86,9 +86,9 @@ def verify(
         A category folder, or a folder of such.
     source
         The raw dataset: every file is derived from it again and compared.
-    consumer
-        A code that is to train on the tree: its needs are checked, too, and the files beside the
-        category folder that it reads.
+    consumers
+        A code that is to train on the tree, or several: their needs are checked, too, and the files
+        beside the category folder that they read.
     strict
         Near duplicates in train and test are errors, not only warnings.
     jobs
@@ -112,13 +112,12 @@ def verify(
     >>> verification.ok, [result.category for result in verification.categories]
     (True, ['metal'])
     """
-    if consumer is not None:
-        require_one_of("for", consumer, CONSUMERS)
+    names = names_of(consumers)
     _refuse_raw(Path(out))
     folders = find_categories(Path(out))
     with _scanned(source, folders, jobs, progress) as origin:
         results = [
-            _verify_category(folder, origin, consumer, strict, jobs, progress) for folder in folders
+            _verify_category(folder, origin, names, strict, jobs, progress) for folder in folders
         ]
         return Verification(tuple(results), origin.scan.findings if origin else ())
 
@@ -171,13 +170,13 @@ def _trusts_masks(folder: Path) -> bool:
 def _verify_category(
     folder: Path,
     origin: _Origin | None,
-    consumer: ConsumerName | None,
+    consumers: Iterable[ConsumerName],
     strict: bool,
     jobs: int | None,
     progress: StepProgress,
 ) -> CategoryResult:
     tree = read_tree(folder, jobs, partial(progress, f"verify {folder.name}"))
-    more = [] if consumer is None else [_consumer_check(consumer)]
+    more = [_consumer_check(name) for name in consumers]
     if origin is not None:
         more.append(_source_check(origin, jobs, partial(progress, f"derive {folder.name}")))
     return check_tree(tree, more, strict=strict, jobs=jobs)

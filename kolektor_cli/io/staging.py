@@ -19,7 +19,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from kolektor_cli.errors import KolektorError, OutputError, reason
 from kolektor_cli.io.atomic import exchange, rename_new, sync_file, sync_folder
-from kolektor_cli.io.index import INDEX_NAME, add_entries
+from kolektor_cli.io.index import INDEX_NAMES, add_entries
 from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.io.places import descriptor_of, is_stream, workshop_of
 
@@ -119,7 +119,7 @@ def _place_beside(waiting: Path, target: Path) -> None:
     """
     if target.is_dir() and waiting.name == f"{_BESIDE}-{target.stat().st_ino}":
         for path in sorted(waiting.iterdir()):
-            if path.name == INDEX_NAME:
+            if path.name in INDEX_NAMES:
                 _merge_index(path, target)
             else:
                 path.replace(target.with_name(path.name))
@@ -131,7 +131,7 @@ def _merge_index(path: Path, target: Path) -> None:
     index = target.with_name(path.name)
     with _working_on(index, patience=_MERGE_PATIENCE) as workshop:
         old = index.read_bytes() if os.path.lexists(index) else None
-        (workshop / _NEW).write_bytes(add_entries(old, path.read_bytes(), target.name))
+        (workshop / _NEW).write_bytes(add_entries(path.name, old, path.read_bytes(), target.name))
         sync_file(workshop / _NEW)
         (workshop / _NEW).replace(index)
 

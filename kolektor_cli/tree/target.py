@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kolektor_cli.errors import OutputError, reason
 from kolektor_cli.io import staging
-from kolektor_cli.io.index import INDEX_NAME, read_index
+from kolektor_cli.io.index import INDEX_NAMES, read_entries
 from kolektor_cli.io.places import inputs_at, refuse_inputs
 from kolektor_cli.tree.layout import MANIFEST_NAME, check_category
 
@@ -89,7 +89,7 @@ def _refuse_folder(target: Path, force: bool) -> None:
 def _refuse_file(path: Path, force: bool) -> None:
     if not os.path.lexists(path):
         return
-    if path.name == INDEX_NAME and path.is_file():
+    if path.name in INDEX_NAMES and path.is_file():
         _refuse_no_index(path, force)
         return
     if not force:
@@ -103,7 +103,7 @@ def _refuse_no_index(path: Path, force: bool) -> None:
     if force:
         return
     try:
-        read_index(path.read_bytes())
+        read_entries(path.name, path.read_bytes())
     except ValueError as error:
         raise OutputError(
             f"{path}: {error}, so this category cannot be added to it; --force replaces it"

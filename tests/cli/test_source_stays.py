@@ -30,7 +30,10 @@ PLACES = (
 
 CATEGORIES = ("metal", "raw", "raw.zip", "split", "kos01", "train", "..", "kos03", "link", "")
 
-CONSUMERS = ((), ("--for", "ader"), ("--for", "anomalib"), ("--for", "anomalib", "--table"))
+CONSUMERS = (
+    *((), ("--for", "ader"), ("--for", "anomalib"), ("--for", "anomalib", "--table")),
+    ("--for", "uniad", "--for", "anomalib"),
+)
 
 places = st.sampled_from(PLACES)
 forced = st.sampled_from(((), ("--force",)))

@@ -11,7 +11,7 @@ from kolektor_cli.core.verification import verify
 
 NAMES: tuple[ConsumerName, ...] = get_args(ConsumerName)
 
-OUT_NAMES = {"adaclip": "SDD_anomaly_detection", "ader": "mvtec"}
+OUT_NAMES = {"adaclip": "SDD_anomaly_detection", "ader": "mvtec", "mambaad": "mvtec"}
 """What the folder above the category must be called."""
 
 
@@ -20,12 +20,12 @@ def out_for(name: ConsumerName, folder: Path) -> Path:
 
 
 def convert_for(name: ConsumerName, raw: Path, out: Path, **options: Any) -> Conversion:
-    return convert(raw, out, ConvertOptions(consumer=name, **options))
+    return convert(raw, out, ConvertOptions(consumers=name, **options))
 
 
 def found(out: Path, name: ConsumerName) -> set[tuple[str, str]]:
     """Severity and code of what verifying finds of a consumer's needs."""
-    [result] = verify(out, consumer=name).categories
+    [result] = verify(out, consumers=name).categories
     [check] = [check for check in result.checks if check.name == "consumer"]
     return {(finding.severity, finding.code) for finding in check.findings}
 

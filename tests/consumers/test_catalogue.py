@@ -38,10 +38,12 @@ def test_what_a_consumer_needs_is_set_and_its_tree_verifies(
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert pixels is not None
         sizes.add((pixels.shape[1], pixels.shape[0]))
-    assert sizes == {consumer.size or (500, 1240)}
-    assert done.guide is not None
+    squares = consumer.fit == "pad"
+    assert sizes == {consumer.size or ((1240, 1240) if squares else (500, 1240))}
+    assert done.plan.options["fit"] == consumer.fit
+    [guide] = done.guides
     beside = sorted(path.name for path in out.iterdir() if path.is_file())
-    assert sorted(done.beside) == sorted(done.guide.files) == beside
+    assert sorted(done.beside) == sorted(guide.files) == beside
     assert errors(out, name) == set()
 
 

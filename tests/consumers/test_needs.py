@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def test_what_contradicts_a_consumer_is_refused(
     raw = make_dataset()
     # Images of two sizes.
     write_pair(raw / "kos09", "Part0", 1, size=(40, 70))
-    wanted = ConvertOptions(consumer=name, **options)
+    wanted = ConvertOptions(consumers=name, **options)
     for verb in (convert, plan_conversion):
         with pytest.raises(UsageError, match=f"--for {name}: .*{message}"):
             verb(raw, tmp_path / "out", wanted)
@@ -65,6 +66,7 @@ def test_paths_on_which_a_consumer_stumbles_are_refused() -> None:
     assert needs("fastflow") == set()
     for path in ("/a/test/data", "/a/test", "/a.png/b", "/a[1]", "/a*"):
         assert needs("fastflow", out=Path(path)) == {"path"}
+    assert needs("draem", out=Path("/a[1]")) == {"path"}
     assert needs("ader", out=Path("/a=b/mvtec")) == {"path"}
     assert needs("anomalib", out=Path("/a/test/data")) == set()
 
@@ -85,6 +87,17 @@ def test_tree_made_for_nobody_lacks_what_consumers_need(
         "anomalyclip": {"no-meta"},
         "adaclip": {"root", "no-meta"},
         "ader": {"root", "no-meta"},
+        "mambaad": {"root", "no-meta"},
+        "uniad": {"no-list"},
+        "rd4ad": {"category"},
+        "draem": {"category"},
+        "dinomaly": {"category"},
+        "inp-former": {"category"},
+        "musc": set(),
+        "glass": set(),
+        "supersimplenet": {"category"},
+        "open-iad": {"category"},
+        "aaclip": {"no-list"},
     }
 
 
@@ -93,16 +106,23 @@ def test_commands_name_the_tree_as_it_is(
     make_dataset: MakeDataset, tmp_path: Path, name: ConsumerName
 ) -> None:
     out = out_for(name, tmp_path / "with space")
-    guide = convert_for(name, make_dataset(), out).guide
-    assert guide is not None
+    [guide] = convert_for(name, make_dataset(), out).guides
     assert guide.consumer == name
     words = [word for command in guide.commands for word in shlex.split(command)]
     texts = " ".join(words)
-    assert "{" not in texts
+    assert not re.search(r"\{[a-z_]+\}", texts)
     assert str(out if name != "adaclip" else out.parent) in texts
-    if name not in ("anomalib", "anomalyclip", "adaclip"):
+    if name not in ("anomalib", "anomalyclip", "adaclip", "uniad"):
         category = CONSUMERS[name].category or "metal"
-        assert any(word.split("=")[-1] == category for word in words)
+        assert any(category in re.split(r'[="]', word) for word in words) or name == "draem"
+
+
+def test_draem_gets_the_number_of_its_category(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    raw = make_dataset()
+    for category, number in (("capsule", 0), (METAL_NUT, 10), ("wood", 14)):
+        [guide] = convert_for("draem", raw, tmp_path / "out", category=category).guides
+        assert f"--obj_id {number} " in guide.commands[1]
+        assert f'test(["{category}"],' in guide.commands[2]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +131,34 @@ def test_commands_name_the_tree_as_it_is(
 def test_fastflow_gets_the_config_of_its_size(
     make_dataset: MakeDataset, tmp_path: Path, size: Size, config: str
 ) -> None:
-    guide = convert_for("fastflow", make_dataset(), tmp_path / "data", size=size).guide
-    assert guide is not None
+    [guide] = convert_for("fastflow", make_dataset(), tmp_path / "data", size=size).guides
     assert f"configs/{config}.yaml" in guide.commands[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "size"),
+    [
+        ({}, "pad", [1240, 1240]),
+        ({"size": (300, 400)}, "pad", [300, 400]),
+        ({"size": "source"}, "stretch", "source"),
+        ({"fit": "stretch"}, "stretch", [500, 1240]),
+        ({"fit": "square"}, "square", [500, 500]),
+    ],
+)
+def test_code_that_makes_images_square_gets_padded_ones_by_default(
+    make_dataset: MakeDataset,
+    tmp_path: Path,
+    options: dict[str, Any],
+    fit: str,
+    size: list[int] | str,
+) -> None:
+    made = convert_for("cflow", make_dataset(), tmp_path, **options).plan.options
+    assert (made["fit"], made["size"]) == (fit, size)
+
+
+def test_release_decides_on_the_size_of_padded_images(
+    make_dataset_2: MakeDataset, tmp_path: Path
+) -> None:
+    assert convert_for("cflow", make_dataset_2(), tmp_path / "a").plan.options["size"] == [630, 630]
+    fixed = convert_for("patchcore", tmp_path / "raw", tmp_path / "b").plan.options
+    assert (fixed["fit"], fixed["size"]) == ("pad", [256, 256])

@@ -1,4 +1,4 @@
-"""Categories beside each other share one meta.json, whoever comes first, or at the same time."""
+"""Categories beside each other share meta.json and lists, whoever comes first, or all at once."""
 
 from __future__ import annotations
 
@@ -31,8 +31,22 @@ def test_second_category_is_added_without_force(make_dataset: MakeDataset, tmp_p
     for category in ("metal", "bolt"):
         convert_for("ader", raw, out, size=SIZE, category=category)
     assert listed(out) == {"bolt": {"bolt"}, "metal": {"metal"}}
-    assert [result.ok for result in verify(out, consumer="ader").categories] == [True, True]
+    assert [result.ok for result in verify(out, consumers="ader").categories] == [True, True]
     assert not list(out.glob(".*"))
+
+
+def test_lists_are_shared_as_well(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    raw, out = make_dataset(), tmp_path / "data"
+    for category in ("metal", "bolt"):
+        convert_for("uniad", raw, out, size=SIZE, category=category)
+    names = [json.loads(line)["clsname"] for line in (out / "train.json").read_text().splitlines()]
+    assert names == sorted(names)
+    assert set(names) == {"bolt", "metal"}
+    assert [result.ok for result in verify(out, consumers="uniad").categories] == [True, True]
+    (out / "test.json").write_text("mine")
+    options = ConvertOptions(consumers="uniad", size=SIZE, category="nut")
+    with pytest.raises(OutputError, match=r"test\.json: is not JSON.*; --force replaces it"):
+        convert(raw, out, options)
 
 
 def test_force_replaces_the_entries_of_its_category_alone(
@@ -42,7 +56,7 @@ def test_force_replaces_the_entries_of_its_category_alone(
     for category in ("metal", "bolt"):
         convert_for("ader", raw, out, size=SIZE, category=category)
     before = json.loads((out / "meta.json").read_text())
-    options = ConvertOptions(consumer="ader", size=SIZE, names="source")
+    options = ConvertOptions(consumers="ader", size=SIZE, names="source")
     convert(raw, out, options, force=True)
     after = json.loads((out / "meta.json").read_text())
     assert after["test"]["bolt"] == before["test"]["bolt"]
@@ -58,7 +72,7 @@ def test_two_categories_of_one_class_are_told_apart(
         convert_for("adaclip", raw, out, size=SIZE, category=category)
     assert listed(out) == {"SDD": {"bolt", "metal"}}
     assert found(out / "metal", "adaclip") == found(out / "bolt", "adaclip") == set()
-    options = ConvertOptions(consumer="anomalyclip", size=SIZE)
+    options = ConvertOptions(consumers="anomalyclip", size=SIZE)
     convert(raw, out, options, force=True)
     assert listed(out) == {"SDD": {"bolt"}, "electrical commutators": {"metal"}}
     assert found(out / "bolt", "adaclip") == found(out / "metal", "anomalyclip") == set()
@@ -80,7 +94,7 @@ def test_file_that_is_no_meta_is_refused_without_force(
     raw, out = make_dataset(), out_for("ader", tmp_path)
     out.mkdir(parents=True)
     (out / "meta.json").write_text(text)
-    options = ConvertOptions(consumer="ader", size=SIZE)
+    options = ConvertOptions(consumers="ader", size=SIZE)
     with pytest.raises(OutputError, match=r"meta\.json: .* cannot be added to it; --force"):
         convert(raw, out, options, progress=no_work)
     assert snapshot(out) == {"meta.json": text.encode()}
@@ -143,6 +157,6 @@ def test_category_with_the_name_of_a_file_beside_it_is_refused(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     for category in ("meta.json", "Meta.JSON"):
-        options = ConvertOptions(consumer="ader", category=category)
+        options = ConvertOptions(consumers="ader", category=category)
         with pytest.raises(UsageError, match="is the name of a file that ader reads"):
             convert(make_dataset(), out_for("ader", tmp_path), options)

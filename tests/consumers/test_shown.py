@@ -24,9 +24,12 @@ def test_json_output_has_the_commands_and_the_files_beside(
 ) -> None:
     out = tmp_path / "data"
     shown = run("convert", make_dataset(), out, "--for", "anomalib", "--table", "--json", *SMALL)
-    consumer = json.loads(shown.stdout)["consumer"]
-    assert consumer["files"] == ["metal.csv", "metal.yaml"]
-    assert consumer["commands"] == [f"anomalib train --model Patchcore --data {out}/metal.yaml"]
+    [consumer] = json.loads(shown.stdout)["consumers"]
+    assert consumer["files"] == ["metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
+    assert consumer["commands"] == [
+        f"anomalib train --model Patchcore --model.pre_processor {out}/metal.pre-processor.yaml"
+        f" --data {out}/metal.yaml"
+    ]
 
 
 def test_images_for_validation_that_no_reader_takes_are_told(

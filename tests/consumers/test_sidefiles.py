@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.consumers.sidefiles import pre_processor_config
 from kolektor_cli.core.conversion import ConvertOptions, convert
 from kolektor_cli.errors import OutputError, UsageError
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.splits.split import SplitOptions
 from tests.conftest import SIZE, MakeDataset, snapshot
 from tests.consumers.consumed import convert_for, out_for
@@ -45,10 +47,44 @@ def test_meta_lists_every_image_with_its_mask(
     assert len(listed) < len(written)
 
 
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_lists_of_uniad_name_every_image_with_its_mask(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    convert_for("uniad", make_dataset(), out, split=VALIDATED, size=SIZE)
+    listed = set()
+    for split in ("train", "test"):
+        for item in lines_of(out / f"{split}.json"):
+            assert item["filename"].startswith(f"metal/{split}/")
+            assert item["clsname"] == "metal"
+            assert item["label"] == ("/defect/" in item["filename"]) == ("maskname" in item)
+            assert item["label_name"] == ("defective" if item["label"] else "good")
+            listed |= {item["filename"], item.get("maskname", item["filename"])}
+    written = {f"metal/{path}" for path in snapshot(out / "metal") if path.endswith(".png")}
+    assert listed == {path for path in written if "/validation/" not in path}
+
+
+def test_list_of_aaclip_names_the_test_images(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    convert_for("aaclip", make_dataset(), out, size=SIZE)
+    items = lines_of(out / "full-shot.jsonl")
+    images = [f"metal/{path}" for path in snapshot(out / "metal") if path.startswith("test/")]
+    assert sorted(item["image_path"] for item in items) == sorted(images)
+    for item in items:
+        assert item["class_name"] == "metal"
+        assert item["label"] == float("/defect/" in item["image_path"])
+        assert bool(item["mask_path"]) == bool(item["label"])
+        assert not item["label"] or (out / item["mask_path"]).is_file()
+
+
 def test_table_lists_every_image_with_its_mask(make_dataset: MakeDataset, tmp_path: Path) -> None:
     out = tmp_path / "data"
     done = convert_for("anomalib", make_dataset(), out, table=True, split=VALIDATED, size=SIZE)
-    assert sorted(done.beside) == ["metal.csv", "metal.yaml"]
+    assert sorted(done.beside) == ["metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
     with (out / "metal.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert list(rows[0]) == ["image_path", "label_index", "mask_path", "split"]
@@ -74,12 +110,24 @@ def test_config_names_the_folders_of_the_tree(make_dataset: MakeDataset, tmp_pat
         assert list((root / settings[key]).glob("*.png"))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "size"),
+    [
+        ([(500, 1240)], "[416, 160]"),
+        ([(500, 500)], "[256, 256]"),
+        ([(500, 1240), (500, 500), (600, 500)], "[256, 256]"),
+    ],
+)
+def test_pre_processor_keeps_the_aspect_of_the_images(sizes: list[Size], size: str) -> None:
+    assert f"            size: {size}\n" in pre_processor_config(sizes).decode()
+
+
 @pytest.mark.parametrize("name", [None, "cfa"])
 def test_table_is_for_anomalib_alone(
     make_dataset: MakeDataset, tmp_path: Path, name: ConsumerName | None
 ) -> None:
     with pytest.raises(UsageError, match="--table"):
-        convert(make_dataset(), tmp_path, ConvertOptions(consumer=name, table=True))
+        convert(make_dataset(), tmp_path, ConvertOptions(consumers=name or (), table=True))
 
 
 def test_files_beside_are_replaced_by_force_alone(
@@ -88,7 +136,7 @@ def test_files_beside_are_replaced_by_force_alone(
     raw, out = make_dataset(), tmp_path / "data"
     out.mkdir()
     (out / "meta.json").write_text("mine")
-    options = ConvertOptions(consumer="anomalyclip", size=SIZE)
+    options = ConvertOptions(consumers="anomalyclip", size=SIZE)
     with pytest.raises(OutputError, match=r"meta\.json: is not JSON.*; --force replaces it"):
         convert(raw, out, options)
     assert snapshot(out) == {"meta.json": b"mine"}
@@ -103,6 +151,6 @@ def test_the_same_tree_gives_the_same_files_beside_it(
     raw = make_dataset()
     for place, jobs in (("one", 1), ("two", 4)):
         convert(
-            raw, tmp_path / place / "mvtec", ConvertOptions(consumer="ader", size=SIZE), jobs=jobs
+            raw, tmp_path / place / "mvtec", ConvertOptions(consumers="ader", size=SIZE), jobs=jobs
         )
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SIZE, MakeDataset
-from tests.consumers.consumed import convert_for, errors, found, out_for
+from tests.consumers.consumed import convert_for, found, out_for
 
 
 def read_meta(out: Path) -> dict[str, Any]:
@@ -62,6 +62,23 @@ def test_order_and_other_classes_of_a_meta_do_not_matter(
         classes["bottle"] = []
     (out / "meta.json").write_text(json.dumps(meta))
     assert found(out, "ader") == set()
+
+
+def test_lists_that_do_not_name_the_tree_are_found(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    convert_for("uniad", make_dataset(), out, size=SIZE)
+    text = (out / "test.json").read_text()
+    (out / "test.json").write_text("".join(reversed(text.splitlines(keepends=True))))
+    assert found(out, "uniad") == set()
+    for wrong in ("mine", text.replace("defect/", "good/"), text.partition("\n")[2]):
+        (out / "test.json").write_text(wrong)
+        assert found(out, "uniad") == {("error", "wrong-list")}
+    (out / "test.json").write_text(text + text.replace('"metal', '"gone'))
+    assert found(out, "uniad") == {("warning", "gone-list")}
+    (out / "train.json").unlink()
+    assert found(out, "uniad") == {("warning", "gone-list"), ("error", "no-list")}
 
 
 def test_table_that_does_not_list_the_tree_is_found(
@@ -153,5 +170,14 @@ def test_tree_without_config_and_table_is_no_error(
     out = tmp_path / "data"
     convert_for("anomalib", make_dataset(), out, size=SIZE)
     (out / "metal.yaml").unlink()
-    assert errors(out, "anomalib") == set()
     assert found(out, "anomalib") == {("info", "no-config")}
+    (out / "metal.pre-processor.yaml").unlink()
+    assert found(out, "anomalib") == {("info", "no-config"), ("info", "no-pre-processor")}
+
+
+def test_input_of_another_aspect_is_told(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    convert_for("anomalib", make_dataset(), out)
+    path = out / "metal.pre-processor.yaml"
+    path.write_text(path.read_text().replace("[416, 160]", "[256, 256]"))
+    assert found(out, "anomalib") == {("info", "other-size")}

@@ -333,7 +333,7 @@ def test_fingerprint_never_changes(tmp_path: Path) -> None:
 
 def test_plan_is_what_is_made_and_writes_nothing(make_dataset: MakeDataset, tmp_path: Path) -> None:
     root = make_dataset()
-    options = replace(SMALL, consumer="anomalib", split=SplitOptions(val=0.4))
+    options = replace(SMALL, consumers="anomalib", split=SplitOptions(val=0.4))
     planned = plan_conversion(root, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
     done = convert(root, tmp_path / "out", options)
@@ -393,11 +393,11 @@ def no_work(step: str, _: int, __: int) -> None:
         ({"fit": "thirds", "size": (5, 5)}, "takes no --size"),
         ({"category": "a/b"}, "category"),
         ({"table": True}, "--table goes with --for anomalib"),
-        ({"consumer": "cflow", "color": "gray"}, "reads no gray images"),
+        ({"consumers": "cflow", "color": "gray"}, "reads no gray images"),
         ({"fit": "squash"}, "squash"),
         ({"color": "blue"}, "blue"),
         ({"names": "mine"}, "mine"),
-        ({"consumer": "nobody"}, "nobody"),
+        ({"consumers": "nobody"}, "nobody"),
         ({"split": SplitOptions(file="s.csv", seed=1)}, "--seed and --split exclude each other"),
         ({"split": SplitOptions(file="s.csv", protocol="vicos")}, "--protocol and --split"),
     ],
@@ -423,7 +423,7 @@ def test_files_beside_that_a_killed_run_left_come_with_the_next(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, out = make_dataset(), tmp_path / "out"
-    options = ConvertOptions(size=SIZE, consumer="anomalib", table=True)
+    options = ConvertOptions(size=SIZE, consumers="anomalib", table=True)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -436,5 +436,7 @@ def test_files_beside_that_a_killed_run_left_come_with_the_next(
     assert not list(out.glob("*.*ml"))
     with pytest.raises(OutputError, match="metal: exists already"):
         convert(root, out, options)
-    assert sorted(path.name for path in out.iterdir()) == ["metal", "metal.csv", "metal.yaml"]
-    assert verify(out, consumer="anomalib").ok
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("metal", "metal.csv", "metal.pre-processor.yaml", "metal.yaml"),
+    ]
+    assert verify(out, consumers="anomalib").ok

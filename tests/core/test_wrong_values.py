@@ -65,7 +65,7 @@ def test_sizes_that_are_none_are_refused(
 
 def test_consumer_that_is_not_known_is_refused_before_the_tree_is_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--for 'foo' is not one of anomalib, "):
-        verify(tmp_path / "nowhere", consumer="foo")  # type: ignore[arg-type]
+        verify(tmp_path / "nowhere", consumers="foo")  # type: ignore[arg-type]
 
 
 def test_raw_dataset_is_not_loaded_as_a_tree(make_dataset_2: MakeDataset) -> None:

@@ -138,13 +138,14 @@ def test_table_of_consumers_is_what_they_need() -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == [f"`{name}`" for name in CONSUMERS]
     for row, (name, consumer) in zip(rows, CONSUMERS.items(), strict=True):
-        _, code, category, size, color, out, beside = row
+        _, code, category, size, fit, color, out, beside = row
         assert code.split()[-1].split(".")[0] in consumer.title
         assert category == (f"`{consumer.category}`" if consumer.category else "any"), name
         assert size.startswith("one for all") == (consumer.one_size and not consumer.sizes)
         assert ("any" in size) == (consumer.size is None)
         for accepted in [consumer.size] if not consumer.sizes else sorted(consumer.sizes):
             assert accepted is None or f"{accepted[0]}x{accepted[1]}" in size
+        assert fit == f"`{consumer.fit}`"
         assert color == ("RGB" if consumer.colors == ("rgb",) else "any")
         assert out == " or ".join(f"`{root}`" for root in consumer.roots)
         classes = {None: [], "": ["the category"]}

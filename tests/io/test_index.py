@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kolektor_cli.io.index import add_entries, category_of, index_bytes, read_index
+from kolektor_cli.io.index import (
+    INDEX_NAME,
+    add_entries,
+    category_of,
+    index_bytes,
+    lines_bytes,
+    read_entries,
+)
 
 CATEGORIES = ("bolt", "metal", "nut")
 
@@ -28,14 +35,16 @@ def own_indexes(draw: st.DrawFn, category: str) -> bytes:
     return index_bytes({split: {name: draw(entries_of(category))} for split in ("train", "test")})
 
 
-def listed(data: bytes, category: str) -> list[tuple[str, str, str]]:
+def listed(data: bytes, category: str) -> list[tuple[str, ...]]:
     return [
-        (split, name, entry["img_path"])
-        for split, classes in read_index(data).items()
-        for name, entries in classes.items()
-        for entry in entries
-        if category_of(entry) == category
+        (*entry.place, entry.path)
+        for entry in read_entries(INDEX_NAME, data)
+        if category_of(entry.path) == category
     ]
+
+
+def added(old: bytes | None, new: bytes, category: str) -> bytes:
+    return add_entries(INDEX_NAME, old, new, category)
 
 
 @given(st.permutations(CATEGORIES), st.data())
@@ -45,7 +54,7 @@ def test_order_of_the_categories_does_not_matter(order: list[str], data: st.Data
     for name, categories in {"given": order, "sorted": CATEGORIES}.items():
         whole = None
         for category in categories:
-            whole = add_entries(whole, own[category], category)
+            whole = added(whole, own[category], category)
         assert whole is not None
         merged[name] = whole
     assert merged["given"] == merged["sorted"]
@@ -55,19 +64,19 @@ def test_order_of_the_categories_does_not_matter(order: list[str], data: st.Data
 
 @given(own_indexes("metal"), own_indexes("metal"), own_indexes("nut"))
 def test_own_entries_are_replaced_and_others_stay(old: bytes, new: bytes, other: bytes) -> None:
-    both = add_entries(add_entries(None, old, "metal"), other, "nut")
-    whole = add_entries(both, new, "metal")
+    both = added(added(None, old, "metal"), other, "nut")
+    whole = added(both, new, "metal")
     assert listed(whole, "metal") == listed(new, "metal")
     assert listed(whole, "nut") == listed(other, "nut")
-    assert add_entries(whole, new, "metal") == whole
-    assert whole == add_entries(add_entries(None, other, "nut"), new, "metal")
+    assert added(whole, new, "metal") == whole
+    assert whole == added(added(None, other, "nut"), new, "metal")
 
 
 def test_what_another_tool_wrote_into_an_entry_stays() -> None:
     foreign = {"img_path": "bottle/test/good/0.png", "cls_name": "flask", "more": [1, {"a": None}]}
     old = json.dumps({"test": {"flask": [foreign]}, "train": {"flask": []}}).encode()
     new = index_bytes({"train": {"metal": [{"img_path": "metal/0.png"}]}, "test": {"metal": []}})
-    found = read_index(add_entries(old, new, "metal"))
+    found = json.loads(added(old, new, "metal"))
     assert found["test"] == {"flask": [foreign], "metal": []}
     assert found["train"] == {"flask": [], "metal": [{"img_path": "metal/0.png"}]}
 
@@ -90,4 +99,26 @@ def test_what_another_tool_wrote_into_an_entry_stays() -> None:
 )
 def test_what_is_no_index_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        read_index(data)
+        read_entries(INDEX_NAME, data)
+
+
+def lines(*paths: str) -> bytes:
+    return lines_bytes({"filename": path, "label": 0} for path in paths)
+
+
+def test_lists_are_merged_by_category_and_keep_the_order_of_each() -> None:
+    nuts = lines("nut/1.png", "nut/0.png")
+    both = add_entries("train.json", lines("bolt/old.png", "nut/1.png", "nut/0.png"), b"", "x")
+    both = add_entries("train.json", both, lines("bolt/new.png"), "bolt")
+    assert both == lines("bolt/new.png") + nuts
+    assert add_entries("train.json", b"mine", nuts, "nut") == nuts
+    assert add_entries("train.json", None, nuts, "nut") == nuts
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"mine", "is not JSON"), (b"[]", "key filename"), (b'{"image_path": "a"}', "key filename")],
+)
+def test_what_is_no_list_is_refused(data: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_entries("test.json", lines("nut/0.png") + data)

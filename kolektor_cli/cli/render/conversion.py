@@ -174,10 +174,10 @@ def conversion_lines(conversion: Conversion) -> Iterator[str]:
         yield f"fingerprint {conversion.manifest.fingerprint}"
     else:
         yield "dry run: nothing was written"
-    if conversion.guide:
-        yield f"{conversion.guide.title}:"
-        yield from (f"  {command}" for command in conversion.guide.commands)
-        yield from (f"note    {note}" for note in conversion.guide.notes)
+    for guide in conversion.guides:
+        yield f"{guide.title}:"
+        yield from (f"  {command}" for command in guide.commands)
+        yield from (f"note    {note}" for note in guide.notes)
 
 
 def conversion_json(conversion: Conversion) -> JsonObject:
@@ -194,8 +194,8 @@ def conversion_json(conversion: Conversion) -> JsonObject:
     }
     if conversion.summary:
         result["geometry"] = fit_json(conversion.summary)
-    if conversion.guide:
-        result["consumer"] = asdict(conversion.guide)
+    if conversion.guides:
+        result["consumers"] = [asdict(guide) for guide in conversion.guides]
     return result
 
 
