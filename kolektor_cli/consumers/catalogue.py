@@ -90,6 +90,10 @@ _PATTERNS = ("[", "]", "*", "?")
 
 _WHOLE_IMAGES = "the crop has the size of the image: by default the code cuts off the margin"
 
+_DTD = "pastes textures of DTD (dtd-r1.0.1) on images: unpack it in datasets/"
+
+_IMGAUG_NEEDS = "needs NumPy below 2, for imgaug"
+
 _CLIP_NEEDS = "needs Pillow below 13, and a setuptools that has pkg_resources"
 
 _ADER_NEEDS = "needs Python below 3.10, NumPy below 2 and timm 0.8.15dev0"
@@ -303,8 +307,8 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " --data_path {root}/ --checkpoint_path checkpoints/",
         ),
         notes=(
-            "pastes textures of DTD (dtd-r1.0.1) on images: unpack it in datasets/",
-            "needs NumPy below 2, for imgaug",
+            _DTD,
+            _IMGAUG_NEEDS,
         ),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
@@ -316,7 +320,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         title="Dinomaly (guojiajeremy/Dinomaly)",
         commands=(
             """sed 's/enumerate(item_list)/enumerate(["{category}"])/; s/crop_size = 392/"""
-            "crop_size = 448/' dinomaly_mvtec_sep.py > dinomaly_kolektor.py",
+            "crop_size = 448/; s/cuda:1/cuda:0/' dinomaly_mvtec_sep.py > dinomaly_kolektor.py",
             "python dinomaly_kolektor.py --data_path {root} --save_name kolektor",
         ),
         notes=(_WHOLE_IMAGES,),
@@ -362,8 +366,9 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " --resize {short} --imagesize {long} -d {category} mvtec {root} datasets/dtd/images",
         ),
         notes=(
-            "pastes textures of DTD (dtd-r1.0.1) on images: unpack it in datasets/",
+            _DTD,
             "--fg 0 is needed: else it reads foreground masks that are not there",
+            _IMGAUG_NEEDS,
         ),
         size=(288, 288),
         fit="pad",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Literal, TypeAlias
 
 from kolektor_cli.errors import UsageError, require_one_of
@@ -106,12 +107,26 @@ def turned_size(fit: Fit, sizes: Sequence[Size]) -> Size | None:
     return fit.size[::-1] if 2 * turned > len(sizes) else None
 
 
+def squeezed_by(fit: Fit, sizes: Collection[Size]) -> float:
+    """Return the median factor, 1 or more, by which a fit changes the aspect of source images.
+
+    `sizes` are (width, height) of the source images in pixels.
+    """
+    if fit.name != "stretch" or fit.size is None or not sizes:
+        return 1.0
+    return median(_change(fit.size, size) for size in sizes)
+
+
+def _change(output: Size, image: Size) -> float:
+    """Return the factor between the aspects of two sizes, 1 or more."""
+    ends = sorted((output[0] * image[1], output[1] * image[0]))
+    return ends[1] / ends[0]
+
+
 def _is_turned(output: Size, image: Size) -> bool:
     """Return whether one of two sizes lies and the other stands, and their aspects differ much."""
-    (width, height), (own_width, own_height) = output, image
-    ends = sorted((width * own_height, height * own_width))
-    opposite = (width - height) * (own_width - own_height) < 0
-    return opposite and ends[1] >= SQUEEZED * ends[0]
+    opposite = (output[0] - output[1]) * (image[0] - image[1]) < 0
+    return opposite and _change(output, image) >= SQUEEZED
 
 
 def fit_options(fit: Fit) -> dict[str, object]:

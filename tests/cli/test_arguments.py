@@ -194,6 +194,30 @@ def test_output_of_split_may_be_standard_output_by_name(
 
 
 @pytest.mark.parametrize(
+    ("options", "factor"),
+    [
+        (("--size", "60"), "1.5"),
+        (("--size", "30x60"), "1.3"),
+        (("--size", "34x60"), None),
+        (("--size", "60", "--fit", "pad"), None),
+        (("--size", "source"), None),
+    ],
+)
+def test_squeezed_images_are_told(
+    tmp_path: Path, options: tuple[str, ...], factor: str | None
+) -> None:
+    source = tmp_path / "raw"
+    for part in range(4):
+        box = (5, 10, 12, 6) if part else None
+        write_pair(source / "kos01", f"Part{part}", part, box, (40, 60))
+        write_pair(source / "kos02", f"Part{part}", 9 + part, None, (40, 60))
+    for command in (("convert", source, tmp_path / "out", "--dry-run"), ("inspect", source)):
+        notes = run(*command, *options).stderr
+        assert ("--fit pad keeps it" in notes) == (factor is not None)
+        assert factor is None or f"aspect of images by a factor of {factor};" in notes
+
+
+@pytest.mark.parametrize(
     ("size", "options", "named"),
     [
         ((40, 60), ("--size", "60x40"), "--size 40x60"),

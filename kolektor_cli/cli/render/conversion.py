@@ -19,7 +19,7 @@ from kolektor_cli.core.conversion import Conversion
 from kolektor_cli.findings import first_names
 from kolektor_cli.samples import Sample
 from kolektor_cli.tree.defects import FitSummary
-from kolektor_cli.tree.fit import Fit, fit_of, turned_size
+from kolektor_cli.tree.fit import SQUEEZED, Fit, fit_of, squeezed_by, turned_size
 from kolektor_cli.tree.plan import Plan
 
 
@@ -138,14 +138,20 @@ def conversion_notes(conversion: Conversion) -> Iterator[str]:
 
 
 def shape_notes(fit: Fit, samples: Sequence[Sample]) -> Iterator[str]:
-    """Say that the output lies where most images stand, or the other way, and name a size."""
-    turned = turned_size(fit, [(sample.width, sample.height) for sample in samples])
+    """Say that the output lies where most images stand, or squeezes them, and what would not."""
+    sizes = [(sample.width, sample.height) for sample in samples]
+    turned, factor = turned_size(fit, sizes), squeezed_by(fit, sizes)
     if turned:
         width, height = turned
         kind = "higher than wide" if width < height else "wider than high"
         yield (
             f"warning most images are {kind}, but {fit_text(fit)} is not; "
             f"did you mean --size {width}x{height}?"
+        )
+    elif factor >= SQUEEZED:
+        yield (
+            f"note    {fit_text(fit)} changes the aspect of images by a factor of {factor:.1f}; "
+            "--fit pad keeps it"
         )
 
 
