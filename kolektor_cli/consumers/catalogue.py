@@ -18,6 +18,7 @@ ConsumerName: TypeAlias = Literal[
     "cflow",
     "cfa",
     "fastflow",
+    "ristorante",
     "efficientad",
     "simplenet",
     "anomalyclip",
@@ -136,7 +137,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "mkdir -p data && ln -sfn {root} data/MVTec-AD",
             "python3 main.py --gpu 0 --pro -inp 256 --dataset mvtec --class-name {category}",
         ),
-        notes=("needs Pillow below 10",),
+        notes=("needs Pillow below 10 and torchvision below 0.26",),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES - {"grid", "screw", "zipper"},
         fit="pad",
@@ -149,7 +150,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " --cnn wrn50_2 --size 256 --gamma_c 1 --gamma_d 1",
         ),
         notes=(
-            "needs Pillow below 10",
+            "needs a GPU, Pillow below 10, and NumPy below 1.24 or from 2 on",
             "do not pass --Rd False: it is read as True, and rotates and crops the test images",
         ),
         category=METAL_NUT,
@@ -178,6 +179,20 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         # To find a mask it replaces these texts in the whole path, and reads the path as a pattern.
         not_in_path=("/test/", ".png", "[", "]", "*", "?"),
     ),
+    "ristorante": Consumer(
+        title="FastFlow (RistoranteRist/FastFlow)",
+        commands=("mkdir -p test && python -c {ristorante_code}",),
+        notes=(
+            "its config.py has the backbone, CaiT-M48, and nb_epoch, which is 2",
+            "needs tkinter, which model.py imports",
+        ),
+        size=(448, 448),
+        fit="pad",
+        square=True,
+        one_size=True,
+        # It reads the path as a pattern.
+        not_in_path=_PATTERNS,
+    ),
     "efficientad": Consumer(
         title="EfficientAD (nelson1425/EfficientAD)",
         commands=(
@@ -187,7 +202,10 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " --anomaly_maps_dir output/1/anomaly_maps/mvtec_ad/"
             " --output_dir output/1/metrics/mvtec_ad/ --evaluated_objects {category}",
         ),
-        notes=("without --imagenet_train_path it trains without the paper's penalty",),
+        notes=(
+            "without --imagenet_train_path it trains without the paper's penalty",
+            "--output_dir must be new; the second command is MVTec's own evaluation, a download",
+        ),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",

@@ -175,7 +175,7 @@ def _unmet_sizes(consumer: Consumer, sizes: Collection[Size]) -> Iterator[Findin
         message = f"{consumer.title} needs images of {accepted}, not {shown}"
         yield Finding("error", "size", "", message)
     elif consumer.square and any(width != height for width, height in sizes):
-        message = f"{consumer.title} cuts off what is not square; the images are {shown}"
+        message = f"{consumer.title} needs square images, not {shown}"
         yield Finding("error", "size", "", message)
     if consumer.one_size and len(set(sizes)) > 1:
         message = f"{consumer.title} needs images of one size, and they are {shown} and more"
@@ -231,6 +231,7 @@ def _command_values(out: Path, category: str) -> dict[str, str]:
         "aaclip_constants": shlex.quote(_aaclip_constants(root, category)),
         "config": shlex.quote(str(out / f"{category}.yaml")),
         "pre_processor": shlex.quote(str(out / f"{category}.pre-processor.yaml")),
+        "ristorante_code": shlex.quote(_ristorante_code(root, category)),
     }
 
 
@@ -242,6 +243,16 @@ def _aaclip_constants(root: Path, category: str) -> str:
         f'DOMAINS["kolektor"] = "Industrial"; '
         f'REAL_NAMES["kolektor"] = {{{name}: "electrical commutator"}}'
     )
+
+
+def _ristorante_code(root: Path, category: str) -> str:
+    """Return Python code that trains RistoranteRist/FastFlow on one category.
+
+    By itself it trains on all categories of MVTec AD, one after the other.
+    """
+    # A text of JSON is one of Python, and its double quotes fit into a shell's single ones.
+    path, name = (json.dumps(text, ensure_ascii=False) for text in (str(root), category))
+    return f"import main; main.cfg.mvtec_path = {path}; main.MVTec.CATEGORY = [{name}]; main.main()"
 
 
 def _size_values(size: Size) -> dict[str, str]:

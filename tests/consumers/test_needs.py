@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,14 +32,15 @@ def needs(name: ConsumerName, **offer: Any) -> set[str]:
         ("cflow", {"category": "metal"}, "category metal; use --category metal_nut"),
         ("cflow", {"category": "screw"}, "category screw"),
         ("cflow", {"color": "gray"}, "reads no gray images; use --color rgb"),
-        ("cfa", {"size": (500, 1240)}, "cuts off what is not square"),
-        ("cfa", {"fit": "thirds"}, "cuts off what is not square"),
+        ("cfa", {"size": (500, 1240)}, "needs square images, not"),
+        ("cfa", {"fit": "thirds"}, "needs square images, not"),
         (
             "fastflow",
             {"size": (300, 300)},
             "needs images of 256x256, 384x384, 448x448, not 300x300",
         ),
         ("fastflow", {"color": "gray"}, "reads no gray images"),
+        ("ristorante", {"size": (500, 1240)}, "needs square images, not 500x1240"),
         ("patchcore", {"size": "source"}, "needs images of one size"),
         ("simplenet", {"fit": "thirds"}, "needs images of one size"),
         ("efficientad", {"category": "kolektor"}, "category kolektor"),
@@ -67,6 +70,7 @@ def test_paths_on_which_a_consumer_stumbles_are_refused() -> None:
     for path in ("/a/test/data", "/a/test", "/a.png/b", "/a[1]", "/a*"):
         assert needs("fastflow", out=Path(path)) == {"path"}
     assert needs("draem", out=Path("/a[1]")) == {"path"}
+    assert needs("ristorante", out=Path("/a[1]")) == {"path"}
     assert needs("ader", out=Path("/a=b/mvtec")) == {"path"}
     assert needs("anomalib", out=Path("/a/test/data")) == set()
 
@@ -82,6 +86,7 @@ def test_tree_made_for_nobody_lacks_what_consumers_need(
         "cflow": {"category", "color"},
         "cfa": {"category", "size"},
         "fastflow": {"category", "color", "size"},
+        "ristorante": {"size"},
         "efficientad": {"category"},
         "simplenet": set(),
         "anomalyclip": {"no-meta"},
@@ -112,7 +117,7 @@ def test_commands_name_the_tree_as_it_is(
     texts = " ".join(words)
     assert not re.search(r"\{[a-z_]+\}", texts)
     assert str(out if name != "adaclip" else out.parent) in texts
-    if name not in ("anomalib", "anomalyclip", "adaclip", "uniad"):
+    if name not in ("anomalib", "ristorante", "anomalyclip", "adaclip", "uniad"):
         category = CONSUMERS[name].category or "metal"
         assert any(category in re.split(r'[="]', word) for word in words) or name == "draem"
 
@@ -162,3 +167,17 @@ def test_release_decides_on_the_size_of_padded_images(
     assert convert_for("cflow", make_dataset_2(), tmp_path / "a").plan.options["size"] == [630, 630]
     fixed = convert_for("patchcore", tmp_path / "raw", tmp_path / "b").plan.options
     assert (fixed["fit"], fixed["size"]) == ("pad", [256, 256])
+
+
+def test_ristorante_trains_on_the_category_alone(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "it's"
+    [guide] = convert_for("ristorante", make_dataset(), out, category="part").guides
+    trained: list[str] = []
+    main = SimpleNamespace(cfg=SimpleNamespace(), MVTec=SimpleNamespace())
+    main.main = lambda: trained.extend(main.MVTec.CATEGORY)
+    monkeypatch.setitem(sys.modules, "main", main)
+    exec(shlex.split(guide.commands[0])[-1])
+    assert main.cfg.mvtec_path == str(out.resolve())
+    assert trained == ["part"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from importlib import resources
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from kolektor_cli import convert, synthesize
+from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.needs import Offer, guide_for
 
 DOCS = Path(str(resources.files("kolektor_cli"))) / "docs"
 BLOCK = re.compile(r"^```python ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -31,3 +34,16 @@ def test_python_of_a_document_runs(
         # pandas and PyTorch are shown, and are no dependencies.
         if not library or importlib.util.find_spec(library):
             exec(compile(code, f"{name}: {code[:40]}", "exec"), names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="/data is absolute on Unix alone")
+@pytest.mark.parametrize(
+    "name", ["patchcore", "cflow", "cfa", "fastflow", "ristorante", "efficientad", "simplenet"]
+)
+def test_guide_to_training_has_the_commands_that_convert_prints(name: ConsumerName) -> None:
+    shown = (DOCS / "train.md").read_text(encoding="utf-8").replace("\\\n", "")
+    consumer = CONSUMERS[name]
+    sizes = [consumer.size or (500, 1240)]
+    offer = Offer(Path("/data"), consumer.category or "metal", sizes, consumer.colors)
+    for command in guide_for(name, offer, ()).commands:
+        assert command in re.sub(" +", " ", shown)
