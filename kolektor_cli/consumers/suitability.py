@@ -37,7 +37,7 @@ def check_consumer(tree: Tree, name: ConsumerName) -> Iterator[Finding]:
     OutputError
         A file beside the category folder cannot be read.
     """
-    category = tree.path.resolve()
+    category = Path(os.path.abspath(tree.path))  # noqa: PTH100 - its name may be a link's
     images = {p: f for p, f in tree.pngs.items() if not is_mask(p) and not f.problem}
     offer = Offer(
         out=category.parent,

@@ -50,6 +50,18 @@ def test_perfect_maps_of_a_converted_tree_have_perfect_figures(tree: Path) -> No
     assert found.fingerprint == open_truth(tree).fingerprint
 
 
+def test_maps_may_be_named_by_a_link_to_the_tree(tree: Path, tmp_path: Path) -> None:
+    """A code with a fixed list of categories is given a link of such a name."""
+    linked = tmp_path / "metal_nut"
+    linked.symlink_to(tree)
+    for path, values in perfect(tree).items():
+        file = tmp_path / "maps" / "metal_nut" / Path(path).with_suffix(".npy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, values)
+    assert score(linked, tmp_path / "maps").ok
+    assert not score(tree, tmp_path / "maps").ok
+
+
 def test_tree_without_defects_has_no_figures_and_says_why(tmp_path: Path) -> None:
     masks = {f"test/good/{n}.png": np.zeros((4, 4), np.bool_) for n in range(3)}
     case = write_case(tmp_path, {path: np.eye(4) for path in masks}, masks)
