@@ -33,6 +33,7 @@ from kolektor_cli.scoring.formats import write_map
 from kolektor_cli.scoring.given import IMAGE_SCORES_NAME, binding_of
 from kolektor_cli.scoring.maps import BINDING_NAME
 from kolektor_cli.tree.layout import split_path
+from kolektor_cli.tree.read import read_file
 from kolektor_cli.tree.truth import GroundTruth, open_truth
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Training:
         What it ran on.
     versions
         Those of Python and of the libraries, by name.
+    weights_sha256
+        The SHA-256 of the file of weights that was given; None if none was.
     """
 
     tree: Path
@@ -77,6 +80,25 @@ class Training:
     fits: bool
     device: str
     versions: Mapping[str, str]
+    weights_sha256: str | None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that one needs to train the model again, as JSON has it."""
+        recipe = self.recipe
+        return {
+            "model": recipe.name,
+            "input_size": list(recipe.size),
+            "epochs": recipe.epochs,
+            "steps": recipe.steps,
+            "batch": recipe.batch,
+            "seed": recipe.seed,
+            "settings": dict(self.settings),
+            "weights_sha256": recipe.weights
+            and hashlib.sha256(read_file(recipe.weights)).hexdigest(),
+            "device": self.device,
+            "versions": dict(self.versions),
+        }
 
 
 def train(
@@ -132,8 +154,7 @@ def train(
     truth = open_truth(Path(tree))
     sizes = [image.size for image in (*truth.images, *truth.validation)]
     recipe = make_recipe(model, options, sizes)
-    if recipe.weights is not None and not recipe.weights.is_file():
-        raise UsageError(f"--weights {recipe.weights}: is no file")
+    weights = _hash(recipe.weights) if recipe.weights else None
     target = Path(runs) / recipe.name
     clear_unfinished(target)
     _refuse_existing(target, force=force)
@@ -142,20 +163,27 @@ def train(
         trained = _run(
             recipe, truth, stage, writer, jobs=jobs, checkpoint=checkpoint, progress=progress
         )
-        own = writer.write_own_scores()
-        _write_binding(stage, truth, recipe, trained)
+        training = Training(
+            tree=truth.folder,
+            maps=target,
+            images=writer.written,
+            recipe=recipe,
+            settings=trained.settings,
+            own_scores=writer.write_own_scores(),
+            fits=_fits(recipe.size, sizes),
+            device=trained.device,
+            versions=trained.versions,
+            weights_sha256=weights,
+        )
+        _write_binding(stage, truth, training)
         put_in_place(stage, target, replace=force)
-    return Training(
-        tree=truth.folder,
-        maps=target,
-        images=writer.written,
-        recipe=recipe,
-        settings=trained.settings,
-        own_scores=own,
-        fits=_fits(recipe.size, sizes),
-        device=trained.device,
-        versions=trained.versions,
-    )
+    return training
+
+
+def _hash(weights: Path) -> str:
+    if not weights.is_file():
+        raise UsageError(f"--weights {weights}: is no file")
+    return hashlib.sha256(read_file(weights)).hexdigest()
 
 
 def _refuse_existing(target: Path, *, force: bool) -> None:
@@ -261,22 +289,9 @@ class _Writer:
         return True
 
 
-def _write_binding(stage: Path, truth: GroundTruth, recipe: Recipe, trained: Trained) -> None:
-    """Write beside the maps of which tree they are, and all that one needs to make them again."""
-    weights = recipe.weights
-    made = {
-        "model": recipe.name,
-        "input_size": list(recipe.size),
-        "epochs": recipe.epochs,
-        "steps": recipe.steps,
-        "batch": recipe.batch,
-        "seed": recipe.seed,
-        "settings": dict(trained.settings),
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
-        "device": trained.device,
-        "versions": dict(trained.versions),
-    }
-    text = json.dumps(binding_of(truth) | {"training": made}, indent=2)
+def _write_binding(stage: Path, truth: GroundTruth, training: Training) -> None:
+    """Write beside the maps of which tree they are, and how they were made."""
+    text = json.dumps(binding_of(truth) | {"training": training.facts}, indent=2)
     (stage / BINDING_NAME).write_text(text + "\n", "utf-8")
 
 

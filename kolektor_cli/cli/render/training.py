@@ -36,19 +36,10 @@ def training_notes(trained: Training, *, scored: bool) -> Iterator[str]:
 
 def training_json(trained: Training) -> JsonObject:
     """Return all that is known of a trained model."""
-    recipe = trained.recipe
     return {
         "maps": str(trained.maps),
         "images": trained.images,
-        "model": recipe.name,
-        "input_size": list(recipe.size),
-        "epochs": recipe.epochs,
-        "steps": recipe.steps,
-        "batch": recipe.batch,
-        "seed": recipe.seed,
-        "settings": dict(trained.settings),
         "own_image_scores": trained.own_scores,
         "keeps_aspect": trained.fits,
-        "device": trained.device,
-        "versions": dict(trained.versions),
+        **trained.facts,
     }
