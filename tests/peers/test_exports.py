@@ -36,16 +36,12 @@ def test_ultralytics_reads_each_split_and_draws_the_masks(
     from ultralytics.data.dataset import YOLODataset
     from ultralytics.data.utils import check_det_dataset, polygon2mask
 
-    made = export(tree, "yolo", tmp_path / "out")
+    export(tree, "yolo", tmp_path / "out")
     data = check_det_dataset(str(tmp_path / "out/data.yaml"))
     assert data["names"] == {0: "defect"}
-    numbers = {}
     for split in ("train", "val", "test"):
         read = YOLODataset(img_path=data[split], data=data, task="segment", augment=False)
-        numbers[split] = len(read)
-    assert numbers == {
-        split: made.counts[split, "good"] + made.counts[split, "defective"] for split in numbers
-    }
+        assert len(read) == len(list((tmp_path / "out/images" / split).iterdir()))
     masks = masks_of(tree)
     assert {Path(label["im_file"]).name for label in read.labels} == masks.keys()
     for label in read.labels:
