@@ -62,6 +62,8 @@ class Export:
         The types of defects; the number of a class is its place, from 0, of ``coco`` from 1.
     linked
         How many images are the tree's own files, by hard links; the others are copies.
+    unlabelled
+        The paths in the tree of defective images that have no mask, and are left out.
     """
 
     tree: Path
@@ -71,6 +73,7 @@ class Export:
     instances: Mapping[SplitName, int]
     classes: tuple[str, ...]
     linked: int
+    unlabelled: tuple[str, ...]
 
 
 def export(
@@ -108,8 +111,8 @@ def export(
     UsageError
         There is no such format, or it has no choice of polygons; or `folder` lies in the tree.
     OutputError, ManifestError, ImageError
-        The tree cannot be read, is not whole or has no defective image; or `folder` exists, or
-        cannot be written.
+        The tree cannot be read, is not whole or has no masks; or `folder` exists, or cannot be
+        written.
 
     Examples
     --------
@@ -145,6 +148,7 @@ def export(
         instances=found,
         classes=images.classes,
         linked=linked,
+        unlabelled=images.unlabelled,
     )
 
 

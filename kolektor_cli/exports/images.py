@@ -15,7 +15,7 @@ from kolektor_cli.errors import OutputError
 from kolektor_cli.imaging.geometry import Rectangle, Size
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.splits.split import SplitName
-from kolektor_cli.tree.layout import split_path
+from kolektor_cli.tree.layout import mask_path, split_path
 from kolektor_cli.tree.read import read_file
 from kolektor_cli.tree.truth import GroundTruth, TruthImage, read_defects
 
@@ -56,14 +56,25 @@ class ExportedImage:
 
 @dataclass(frozen=True, slots=True)
 class ExportedTree:
-    """What an export is made of: its images by split and path, and the types of defects.
+    """What an export is made of.
 
-    `classes` are sorted; the number of a class is its place there.
+    Attributes
+    ----------
+    category
+        The name of the category folder.
+    images
+        By split and path.
+    classes
+        The types of defects, sorted; the number of a class is its place.
+    unlabelled
+        The paths of defective images that have no mask. They are no part of the export: an image
+        without labels would count as good.
     """
 
     category: str
     images: tuple[ExportedImage, ...]
     classes: tuple[str, ...]
+    unlabelled: tuple[str, ...]
 
     @property
     def splits(self) -> tuple[SplitName, ...]:
@@ -103,23 +114,30 @@ def list_images(truth: GroundTruth) -> ExportedTree:
     Raises
     ------
     OutputError
-        No image is defective; or two images would have one name.
+        No image has a mask; or two images would have one name.
     """
     parts: tuple[tuple[SplitName, Sequence[TruthImage]], ...] = (
         ("train", truth.training),
         ("val", truth.validation),
         ("test", truth.images),
     )
-    images = [
-        ExportedImage(image, split, split_path(image.path)[0].partition("/")[2])
-        for split, found in parts
-        for image in found
-    ]
+    images, unlabelled = [], []
+    for split, found in parts:
+        for image in found:
+            if _is_labelled(truth.folder, image):
+                kind = split_path(image.path)[0].partition("/")[2]
+                images.append(ExportedImage(image, split, kind))
+            else:
+                unlabelled.append(image.path)
     classes = {image.kind for image in images if image.source.label == "defective"}
     if not classes:
-        raise OutputError(f"{truth.folder}: has no defective image, so nothing to label")
+        raise OutputError(f"{truth.folder}: has no image with a mask, so nothing to label")
     _refuse_same_names(truth.folder, images)
-    return ExportedTree(truth.category, tuple(images), tuple(sorted(classes)))
+    return ExportedTree(truth.category, tuple(images), tuple(sorted(classes)), tuple(unlabelled))
+
+
+def _is_labelled(folder: Path, image: TruthImage) -> bool:
+    return image.label == "good" or (folder / mask_path(image.path)).is_file()
 
 
 def _refuse_same_names(folder: Path, images: Sequence[ExportedImage]) -> None:

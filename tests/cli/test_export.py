@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_notes_say_what_a_supervised_model_lacks(tree: Path, tmp_path: Path) -> 
     assert "no training image is defective" in told
     assert "in data.yaml val is images/train" in told
     assert run("export", tree, "yolo", tmp_path / "out", "--force", "-q").stderr == ""
+
+
+def test_images_without_masks_are_told(foreign: Path, tmp_path: Path) -> None:
+    (foreign / "train/crack").mkdir()
+    for number in range(5):
+        shutil.copy(foreign / "test/crack/000.png", foreign / f"train/crack/00{number}.png")
+    told = run("export", foreign, "coco", tmp_path / "out").stderr
+    assert "5 defective images have no mask, and are left out: train/crack/000.png, " in told
+    assert "and 2 more" in told
 
 
 def test_json_counts_images_and_defects(tree: Path, tmp_path: Path) -> None:

@@ -270,10 +270,20 @@ def test_two_images_of_one_name_are_refused(foreign: Path, tmp_path: Path) -> No
         export(foreign, "yolo", tmp_path / "out")
 
 
+def test_defective_images_without_masks_are_left_out_and_told(
+    foreign: Path, tmp_path: Path
+) -> None:
+    write_png(foreign / "train/crack/000.png", np.full((31, 20, 3), 9, np.uint8))
+    made = export(foreign, "yolo", tmp_path / "out")
+    assert made.unlabelled == ("train/crack/000.png",)
+    assert listing(tmp_path / "out/images/train") == [f"good_00{n}.png" for n in range(3)]
+    assert listing(tmp_path / "out/labels/train") == [f"good_00{n}.txt" for n in range(3)]
+
+
 def test_a_tree_without_defects_is_refused(foreign: Path, tmp_path: Path) -> None:
     for kind in ("test/crack", "test/hole", "ground_truth"):
         shutil.rmtree(foreign / kind)
-    with pytest.raises(OutputError, match="has no defective image"):
+    with pytest.raises(OutputError, match="has no image with a mask"):
         export(foreign, "yolo", tmp_path / "out")
 
 

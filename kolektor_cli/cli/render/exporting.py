@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kolektor_cli.cli.render.tables import JsonObject, counts_json
+from kolektor_cli.findings import first_names
 
 if TYPE_CHECKING:
     from kolektor_cli.core.exporting import Export
@@ -20,6 +21,11 @@ def export_notes(exported: Export) -> Iterator[str]:
         f"{exported.file_format}: {images} images, {exported.linked} of them hard links to the "
         f"tree's own; {defects} defects of {classes}"
     )
+    if exported.unlabelled:
+        yield (
+            f"warning {len(exported.unlabelled)} defective images have no mask, and are left out: "
+            f"{first_names(exported.unlabelled)}"
+        )
     trained = exported.counts.get(("train", "defective"), 0)
     if not trained:
         yield "warning no training image is defective: a supervised model learns no defect from it"
@@ -44,4 +50,5 @@ def export_json(exported: Export) -> JsonObject:
         "instances": dict(exported.instances),
         "classes": list(exported.classes),
         "linked": exported.linked,
+        "unlabelled": list(exported.unlabelled),
     }
