@@ -1,6 +1,6 @@
 """Turns the raw Kolektor datasets into verified, reproducible MVTec-AD-style datasets.
 
-The verbs `fetch`, `inspect`, `split`, `convert`, `verify`, `score`, `show`, `report` and
+The verbs `fetch`, `inspect`, `split`, `convert`, `verify`, `score`, `show`, `report`, `export` and
 `synthesize` do what the commands of the same names do (`synthesize` that of ``sample``) and return
 a frozen result; `load_tree` gives the images of a tree as arrays.
 

@@ -7,6 +7,8 @@ from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
 from .core.conversion import plan_conversion as plan_conversion
+from .core.exporting import Export as Export
+from .core.exporting import export as export
 from .core.fetching import Fetched as Fetched
 from .core.fetching import fetch as fetch
 from .core.inspection import Inspection as Inspection
@@ -38,6 +40,7 @@ from .errors import SourceError as SourceError
 from .errors import SplitFileError as SplitFileError
 from .errors import TrainingError as TrainingError
 from .errors import UsageError as UsageError
+from .exports.options import ExportFormat as ExportFormat
 from .findings import Check as Check
 from .findings import Finding as Finding
 from .findings import Severity as Severity

@@ -20,6 +20,7 @@ import typer.core
 from kolektor_cli.cli.command import Command
 from kolektor_cli.cli.convert import convert
 from kolektor_cli.cli.docs import docs
+from kolektor_cli.cli.export import export
 from kolektor_cli.cli.fetch import fetch
 from kolektor_cli.cli.inspect import inspect
 from kolektor_cli.cli.report import report
@@ -76,7 +77,12 @@ app = typer.Typer(
 )
 
 
-for _command in (fetch, inspect, split, convert, verify, train, score, show, report, sample, docs):
+_COMMANDS = (
+    *(fetch, inspect, split, convert, verify, train),
+    *(score, show, report, export, sample, docs),
+)
+
+for _command in _COMMANDS:
     app.command(cls=Command)(_command)
 
 

@@ -82,6 +82,8 @@ def convert(
 ) -> None:
     """Write the MVTec-AD-style dataset: complete, or not at all.
 
+    'kolektor export' makes YOLO, COCO or labelme files of it.
+
     \b
     Fits:
       stretch  the whole image, each axis scaled by itself; the default

@@ -58,7 +58,7 @@ def train(
     seed: SeedOption = 0,
     runs: Annotated[
         Path,
-        typer.Option("-o", "--runs", metavar="RUNS", help="Folder that gets the folder of maps."),
+        typer.Option("--runs", "-o", metavar="RUNS", help="Folder that gets the folder of maps."),
     ] = Path("runs"),
     checkpoint: Annotated[
         bool, typer.Option("--checkpoint", help="Keep the trained model, too: model.ckpt.")

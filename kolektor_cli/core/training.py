@@ -28,6 +28,7 @@ from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import OutputError, TrainingError, UsageError, reason
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.io.parallel import default_jobs
+from kolektor_cli.io.places import refuse_folder
 from kolektor_cli.io.staging import clear_unfinished, put_in_place, staged
 from kolektor_cli.scoring.formats import write_map
 from kolektor_cli.scoring.given import IMAGE_SCORES_NAME, binding_of
@@ -157,7 +158,7 @@ def train(
     weights = _hash(recipe.weights) if recipe.weights else None
     target = Path(runs) / recipe.name
     clear_unfinished(target)
-    _refuse_existing(target, force=force)
+    refuse_folder(target, BINDING_NAME, "train", force=force)
     with staged(target) as stage:
         writer = _Writer(truth.folder.resolve(), stage)
         trained = _run(
@@ -184,16 +185,6 @@ def _hash(weights: Path) -> str:
     if not weights.is_file():
         raise UsageError(f"--weights {weights}: is no file")
     return hashlib.sha256(read_file(weights)).hexdigest()
-
-
-def _refuse_existing(target: Path, *, force: bool) -> None:
-    """Refuse to replace what is there without `force`, and ever what is no folder of maps."""
-    if not os.path.lexists(target):
-        return
-    if not force:
-        raise OutputError(f"{target}: exists already; --force replaces it, or choose another -o")
-    if target.is_symlink() or not (target / BINDING_NAME).is_file():
-        raise OutputError(f"{target}: is no folder that 'train' wrote; remove it yourself")
 
 
 def _run(

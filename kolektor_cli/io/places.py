@@ -174,6 +174,24 @@ def refuse_file(path: Path, *, force: bool) -> None:
         raise OutputError(f"{path}: exists already; --force replaces it")
 
 
+def refuse_folder(path: Path, mark: str, command: str, *, force: bool) -> None:
+    """Check, before any work, that a folder may be written: `force` replaces a command's own only.
+
+    Those of `command` hold a file `mark`.
+
+    Raises
+    ------
+    OutputError
+        The path exists without `force`, or is none that the command wrote.
+    """
+    if not os.path.lexists(path):
+        return
+    if not force:
+        raise OutputError(f"{path}: exists already; --force replaces it, or choose another place")
+    if path.is_symlink() or not (path / mark).is_file():
+        raise OutputError(f"{path}: is no folder that {command!r} wrote; remove it yourself")
+
+
 def _exists(path: Path) -> bool:
     """Return whether a name is taken in its folder, which must be there."""
     try:

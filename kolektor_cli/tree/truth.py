@@ -116,6 +116,8 @@ class GroundTruth:
         That of the manifest; None in a tree without one.
     leaks
         What is both trained on and tested, in words; None where it is not known.
+    training
+        The training images, by path, if they were asked for.
     """
 
     folder: Path
@@ -124,6 +126,7 @@ class GroundTruth:
     paths: tuple[str, ...]
     fingerprint: str | None
     leaks: tuple[str, ...] | None
+    training: tuple[TruthImage, ...] = ()
 
     @property
     def category(self) -> str:
@@ -132,10 +135,11 @@ class GroundTruth:
         return Path(os.path.abspath(self.folder)).name  # noqa: PTH100 - resolve() follows links
 
 
-def open_truth(path: Path) -> GroundTruth:
+def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
     """Return the test images of a category folder, after a quick look whether it is whole.
 
-    File names, image sizes and the manifest are compared; pixels are not read.
+    File names, image sizes and the manifest are compared; pixels are not read. With `training`,
+    training images are looked at, too.
 
     Raises
     ------
@@ -171,6 +175,7 @@ def open_truth(path: Path) -> GroundTruth:
         paths=tuple(images),
         fingerprint=found.fingerprint if found else None,
         leaks=tuple(_leaks(found)) if found else None,
+        training=tuple(_images(folder, images, "train", entries)) if training else (),
     )
 
 

@@ -166,7 +166,7 @@ def test_python_examples_run(tmp_path: Path) -> None:
     "command",
     [
         *("fetch", "inspect", "split", "convert", "verify", "train"),
-        *("score", "show", "report", "sample"),
+        *("score", "show", "report", "export", "sample"),
         "docs",
     ],
 )

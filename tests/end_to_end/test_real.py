@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pycocotools import coco
 
 from kolektor_cli.core.reporting import report
 from kolektor_cli.core.splitting import split_scan
@@ -24,6 +25,7 @@ from kolektor_cli.tree.dataset import load_tree
 from tests import pipeline
 from tests.conftest import snapshot
 from tests.end_to_end.conftest import MakeOnce
+from tests.exports.regions import fill_indices
 from tests.pages import read_page
 from tests.running import run
 from tests.samples import count_samples
@@ -249,3 +251,27 @@ def test_report_of_the_real_dataset_is_small_enough_to_send(
     assert source.size < 5_000_000
     # Of each defect two pictures, 24 pairs, and three findings about masks; the map and its scale.
     assert len(read_page(source.page).all("img")) == 52 * 2 + 24 * 2 + 3 + 2
+
+
+def test_exported_defects_are_filled_to_the_pixels_of_the_masks(
+    real_data: Path, tmp_path: Path
+) -> None:
+    for file_format in ("yolo", "coco"):
+        run("export", real_data / "metal", file_format, tmp_path / file_format)
+    read = coco.COCO(tmp_path / "coco/annotations/instances_test.json")
+    ids = {image["file_name"]: number for number, image in read.imgs.items()}
+    regions = 0
+    for image in load_tree(real_data / "metal"):
+        if image.label == "good":
+            continue
+        mask = image.mask() > 0
+        name = f"defect_{Path(image.path).stem}"
+        lines = (tmp_path / f"yolo/labels/test/{name}.txt").read_text().splitlines()
+        points = [np.array(line.split()[1:], float).reshape(-1, 2) for line in lines]
+        filled = [fill_indices(part * (500, 1240), (500, 1240)) for part in points]
+        found = read.loadAnns(read.getAnnIds([ids[f"{name}.png"]]))
+        assert (np.any(filled, axis=0) == mask).all()
+        assert (np.add.reduce([read.annToMask(each) for each in found]) == mask).all()
+        assert [each["area"] for each in found] == [part.sum() for part in filled]
+        regions += len(found)
+    assert regions == 55

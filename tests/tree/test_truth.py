@@ -40,6 +40,15 @@ def test_validation_images_are_apart(raw: Path, tmp_path: Path) -> None:
     assert all(image.path.startswith("validation/good/") for image in truth.validation)
 
 
+def test_training_images_come_if_they_are_asked_for(tree: Path) -> None:
+    assert open_truth(tree).training == ()
+    found = open_truth(tree, training=True).training
+    assert [image.path for image in found] == sorted(p for p in IMAGES if p.startswith("train/"))
+    (tree / found[0].path).write_bytes((tree / found[0].path).read_bytes()[:20])
+    with pytest.raises(OutputError, match="is no PNG"):
+        open_truth(tree, training=True)
+
+
 def test_padding_of_a_tree_is_told(raw: Path, tmp_path: Path) -> None:
     made = convert(raw, tmp_path, ConvertOptions(fit="pad", size=(60, 60))).target
     for image in open_truth(made).images:

@@ -1,0 +1,54 @@
+"""An export as notes and JSON."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kolektor_cli.cli.render.tables import JsonObject, counts_json
+from kolektor_cli.findings import first_names
+
+if TYPE_CHECKING:
+    from kolektor_cli.core.exporting import Export
+
+
+def export_notes(exported: Export) -> Iterator[str]:
+    """Tell what was written, and what a split lacks for training."""
+    images, defects = sum(exported.counts.values()), sum(exported.instances.values())
+    classes = ", ".join(exported.classes)
+    yield (
+        f"{exported.file_format}: {images} images, {exported.linked} of them hard links to the "
+        f"tree's own; {defects} defects of {classes}"
+    )
+    if exported.unlabelled:
+        yield (
+            f"warning {len(exported.unlabelled)} defective images have no mask, and are left out: "
+            f"{first_names(exported.unlabelled)}"
+        )
+    trained = exported.counts.get(("train", "defective"), 0)
+    if not trained:
+        yield "warning no training image is defective: a supervised model learns no defect from it"
+    if exported.file_format != "yolo":
+        return
+    if ("val", "good") not in exported.counts and ("val", "defective") not in exported.counts:
+        yield (
+            "the tree has no validation images: in data.yaml val is images/train, so that no test "
+            "image chooses the weights"
+        )
+    if trained:
+        data = shlex.quote(str(exported.folder / "data.yaml"))
+        yield f"next: yolo segment train data={data}"
+
+
+def export_json(exported: Export) -> JsonObject:
+    """Put an export into JSON."""
+    return {
+        "folder": str(exported.folder),
+        "format": exported.file_format,
+        "counts": counts_json(exported.counts),
+        "instances": dict(exported.instances),
+        "classes": list(exported.classes),
+        "linked": exported.linked,
+        "unlabelled": list(exported.unlabelled),
+    }

@@ -1,0 +1,1 @@
+"""Trees as datasets of segmentation: YOLO, COCO and labelme."""

@@ -1,0 +1,191 @@
+"""The images of a tree under the names of an export, and the defects in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from kolektor_cli.errors import OutputError
+from kolektor_cli.imaging.geometry import Rectangle, Size
+from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.splits.split import SplitName
+from kolektor_cli.tree.layout import mask_path, split_path
+from kolektor_cli.tree.read import read_file
+from kolektor_cli.tree.truth import GroundTruth, TruthImage, read_defects
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedImage:
+    """An image of a tree and its place in an export.
+
+    Attributes
+    ----------
+    source
+        The image in the tree.
+    split
+        ``train``, ``val`` or ``test``.
+    kind
+        ``good``, or the type of its defects: the name of its folder in the tree.
+    """
+
+    source: TruthImage
+    split: SplitName
+    kind: str
+
+    @property
+    def stem(self) -> str:
+        """The name of its files, without suffix; no other image of the split has it."""
+        return f"{self.kind.replace('/', '_')}_{split_path(self.source.path)[1]}"
+
+    @property
+    def file(self) -> str:
+        """The path of the image in the export, with forward slashes."""
+        return f"images/{self.split}/{self.stem}.png"
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        return self.source.size
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTree:
+    """What an export is made of.
+
+    Attributes
+    ----------
+    category
+        The name of the category folder.
+    images
+        By split and path.
+    classes
+        The types of defects, sorted; the number of a class is its place.
+    unlabelled
+        The paths of defective images that have no mask. They are no part of the export: an image
+        without labels would count as good.
+    """
+
+    category: str
+    images: tuple[ExportedImage, ...]
+    classes: tuple[str, ...]
+    unlabelled: tuple[str, ...]
+
+    @property
+    def splits(self) -> tuple[SplitName, ...]:
+        """The splits that have images."""
+        return tuple(dict.fromkeys(image.split for image in self.images))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A defect of an image: an 8-connected region of its mask.
+
+    Attributes
+    ----------
+    box
+        Left, top, width and height in pixels.
+    area
+        Its pixels.
+    mask
+        Height x width uint8 of the box; 1 on the defect, else 0.
+    """
+
+    box: Rectangle
+    area: int
+    mask: Pixels
+
+
+Reader: TypeAlias = Callable[[ExportedImage], Sequence[Instance]]
+"""Returns the defects of an image."""
+
+Files: TypeAlias = Iterator[tuple[str, str]]
+"""Files of an export: path, with forward slashes, and text."""
+
+
+def list_images(truth: GroundTruth) -> ExportedTree:
+    """Return the images of a tree that was opened with its training images.
+
+    Raises
+    ------
+    OutputError
+        No image has a mask; or two images would have one name.
+    """
+    parts: tuple[tuple[SplitName, Sequence[TruthImage]], ...] = (
+        ("train", truth.training),
+        ("val", truth.validation),
+        ("test", truth.images),
+    )
+    images, unlabelled = [], []
+    for split, found in parts:
+        for image in found:
+            if _is_labelled(truth.folder, image):
+                kind = split_path(image.path)[0].partition("/")[2]
+                images.append(ExportedImage(image, split, kind))
+            else:
+                unlabelled.append(image.path)
+    classes = {image.kind for image in images if image.source.label == "defective"}
+    if not classes:
+        raise OutputError(f"{truth.folder}: has no image with a mask, so nothing to label")
+    _refuse_same_names(truth.folder, images)
+    return ExportedTree(truth.category, tuple(images), tuple(sorted(classes)), tuple(unlabelled))
+
+
+def _is_labelled(folder: Path, image: TruthImage) -> bool:
+    return image.label == "good" or (folder / mask_path(image.path)).is_file()
+
+
+def _refuse_same_names(folder: Path, images: Sequence[ExportedImage]) -> None:
+    seen: dict[str, str] = {}
+    for image in images:
+        # Some file systems ignore case.
+        other = seen.setdefault(image.file.casefold(), image.source.path)
+        if other != image.source.path:
+            raise OutputError(
+                f"{folder}: {other} and {image.source.path} would both be {image.file}; rename one"
+            )
+
+
+def read_instances(truth: GroundTruth, image: ExportedImage) -> list[Instance]:
+    """Return the defects of an image; none of a good one.
+
+    Raises
+    ------
+    OutputError, ImageError
+        See `read_defects`.
+    """
+    defects = read_defects(truth, image.source)
+    regions = np.zeros(image.size[::-1], np.int32)
+    regions[defects.rows, defects.columns] = defects.regions + 1
+    found = []
+    for number, region in enumerate(defects.found, 1):
+        left, top, width, height = region.box
+        cut = regions[top : top + height, left : left + width]
+        found.append(Instance(region.box, region.area, (cut == number).astype(np.uint8)))
+    return found
+
+
+def place_image(source: Path, target: Path) -> bool:
+    """Give a file of a tree a second name, or copy it; return whether it has a second name.
+
+    Raises
+    ------
+    OutputError
+        It cannot be read.
+    OSError
+        It cannot be written.
+    """
+    # A hard link of a link would be a link.
+    real = source.resolve()
+    # Files are opened for writing when they are flushed to disk: those that cannot be are copied.
+    if os.access(real, os.W_OK):
+        with suppress(OSError):  # another drive, or no hard links there
+            target.hardlink_to(real)
+            return True
+    target.write_bytes(read_file(real))
+    return False
