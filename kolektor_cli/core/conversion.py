@@ -241,7 +241,8 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     category = defaults.category if options.category is None else options.category
     sizes = [fit.size] if fit.size else []
     refuse_contradictory(consumers, category)
-    require_needs(consumers, Offer(out, category, sizes, [options.color]))
+    defects = options.split.train_defects not in (None, "unused", "test")
+    require_needs(consumers, Offer(out, category, sizes, [options.color], defects))
     target = choose_target(source.path, out, category)
     beside = side_names(consumers, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
@@ -347,7 +348,8 @@ def _guides(choices: _Choices, offer: Offer) -> tuple[Guide, ...]:
 def _offer(choices: _Choices, plan: Plan) -> Offer:
     """Return the tree that is planned; refuse what a consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
-    offer = Offer(choices.out, plan.category, sizes, [plan.color])
+    defects = any((i.split, i.view.label) == ("train", "defective") for i in plan.images)
+    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects)
     require_needs(choices.consumers, offer)
     return offer
 

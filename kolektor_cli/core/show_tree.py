@@ -84,7 +84,7 @@ def _longest(image: TreeImage) -> int:
 
 
 def read_pair(image: TreeImage) -> tuple[Pixels, Pixels | None]:
-    """Return an image with its mask, or None if it is good.
+    """Return an image with its mask, or None if it is good or has none.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def read_pair(image: TreeImage) -> tuple[Pixels, Pixels | None]:
         One of both cannot be read or decoded, or they differ in size.
     """
     pixels = image.image()
-    if image.label == "good":
+    if image.label == "good" or image.weak:
         return pixels, None
     mask = image.mask()
     if mask.shape != pixels.shape[:2]:
