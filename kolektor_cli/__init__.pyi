@@ -6,6 +6,7 @@ from .consumers.training import TrainOptions as TrainOptions
 from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
+from .core.conversion import convert_folds as convert_folds
 from .core.conversion import plan_conversion as plan_conversion
 from .core.fetching import Fetched as Fetched
 from .core.fetching import fetch as fetch

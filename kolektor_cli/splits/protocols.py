@@ -42,6 +42,9 @@ VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
 )
 """Test items of the authors' three folds, from their file ``KSDD_split_33_33.pyb``."""
 
+DEFAULT_FOLDS = 3
+"""Number of folds of the protocol ``grouped``, as many as the authors have."""
+
 
 def make_split(
     protocol: str,
@@ -71,6 +74,21 @@ def make_split(
     if "train_good" in drawn:
         assigned = draw_good(assigned, samples, duplicates, drawn["train_good"], seed)
     return replace(split, parameters={**split.parameters, **drawn, "seed": seed}, assigned=assigned)
+
+
+def number_of_folds(protocol: str | None, folds: int | None) -> int:
+    """Return how many folds a protocol has, of which `folds` asks for a number.
+
+    Raises
+    ------
+    UsageError
+        The protocol has no folds.
+    """
+    if protocol == "vicos":
+        return len(VICOS_TEST_ITEMS)
+    if protocol != "grouped":
+        raise UsageError("--all-folds needs a protocol with folds: --protocol vicos or grouped")
+    return DEFAULT_FOLDS if folds is None else folds
 
 
 def takes_seed(protocol: str, options: Mapping[str, Any]) -> bool:
@@ -122,7 +140,7 @@ def check_request(protocol: str, options: Mapping[str, Any]) -> None:
 def _refusal(known: Mapping[str, object], name: str, value: object) -> str:
     if name == "train_defects":
         return f"takes a number for --train-defects, not {value!r}: it has no training side"
-    takes = ", ".join(map(_option, known)) or "no option of its own"
+    takes = ", ".join(map(_option, known)) or "no option"
     return f"takes {takes}, not {_option(name)}"
 
 
@@ -258,7 +276,7 @@ def grouped(
     duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the groups hold them)
     *,
     fold: int,
-    folds: int = 3,
+    folds: int = DEFAULT_FOLDS,
     seed: int = 0,
     train_defects: SideDefects = "unused",
 ) -> Split:
@@ -391,7 +409,7 @@ def _check_vicos(*, fold: int, train_defects: SideDefects = "unused", **_: objec
 
 
 def _check_grouped(
-    *, fold: int, folds: int = 3, train_defects: SideDefects = "unused", **_: object
+    *, fold: int, folds: int = DEFAULT_FOLDS, train_defects: SideDefects = "unused", **_: object
 ) -> None:
     _check_side(train_defects)
     if folds < 2:
