@@ -82,6 +82,7 @@ from .scoring.results import Segmentation as Segmentation
 from .splits.split import Counts as Counts
 from .splits.split import Leak as Leak
 from .splits.split import ProtocolName as ProtocolName
+from .splits.split import SideDefects as SideDefects
 from .splits.split import Split as Split
 from .splits.split import SplitName as SplitName
 from .splits.split import SplitOptions as SplitOptions

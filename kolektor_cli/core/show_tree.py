@@ -141,5 +141,5 @@ def _leaks(images: Sequence[TreeImage]) -> Iterator[tuple[TreeImage, TreeImage]]
 
 def _leak_cell(first: TreeImage, second: TreeImage, side: int) -> Cell:
     pair = read_pair(first), read_pair(second)
-    labels = caption_of(first, None), caption_of(second, pair[1][1])
+    labels = caption_of(first, pair[0][1]), caption_of(second, pair[1][1])
     return pair_cell(*pair, labels, ("identical pixels",), side)

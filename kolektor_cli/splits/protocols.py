@@ -82,13 +82,16 @@ def number_of_folds(protocol: str | None, folds: int | None) -> int:
     Raises
     ------
     UsageError
-        The protocol has no folds.
+        The protocol has no folds, or `folds` is no number of them.
     """
     if protocol == "vicos":
         return len(VICOS_TEST_ITEMS)
     if protocol != "grouped":
         raise UsageError("--all-folds needs a protocol with folds: --protocol vicos or grouped")
-    return DEFAULT_FOLDS if folds is None else folds
+    if folds is None:
+        return DEFAULT_FOLDS
+    require_whole("folds", folds, 2)
+    return folds
 
 
 def takes_seed(protocol: str, options: Mapping[str, Any]) -> bool:
