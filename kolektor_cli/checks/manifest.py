@@ -8,6 +8,7 @@ from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.layout import (
     IMAGE_FOLDERS,
     MANIFEST_NAME,
+    is_train_of_defects,
     mask_folder,
     mask_path,
     split_path,
@@ -55,7 +56,7 @@ def _check_train_masks(found: Manifest) -> Findings:
     """Yield an error for each defective training image that wrongly has or lacks a mask."""
     masks = {entry.path for entry in found.files if entry.role == "mask"}
     for entry in found.files:
-        if (entry.role, entry.split, entry.label) != ("image", "train", "defective"):
+        if not is_train_of_defects(split_path(entry.path)[0]):
             continue
         segmented = found.segmented.get(entry.sample, True)
         if segmented and mask_path(entry.path) not in masks:

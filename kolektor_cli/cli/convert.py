@@ -59,17 +59,17 @@ def convert(
     ] = None,
     split: SplitOptions = DEFAULT_SPLIT,
     split_file: SplitFileOption = None,
-    skip_bad: SkipBadOption = False,
-    trust_masks: TrustMasksOption = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the category folder if it exists.")
-    ] = False,
     all_folds: Annotated[
         bool,
         typer.Option(
             "--all-folds",
             help="vicos, grouped: a tree for each fold, in OUT/fold0, OUT/fold1, ...",
         ),
+    ] = False,
+    skip_bad: SkipBadOption = False,
+    trust_masks: TrustMasksOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the category folder if it exists.")
     ] = False,
     table: Annotated[
         bool, typer.Option("--table", help="With --for anomalib: list the images in a CSV file.")

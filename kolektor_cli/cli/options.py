@@ -117,9 +117,9 @@ TrainDefectsOption: TypeAlias = Annotated[
     typer.Option(
         parser=_parse_train_defects,
         metavar="unused|train|test|N",
-        help="Supervised: N defective samples train, with any protocol. vicos, grouped, "
-        "official, .pyb file: all of the training side are unused (default) or train; official: "
-        "or are tested.",
+        help="Defective samples to train on: N of them, with any protocol. vicos, grouped, "
+        "official, .pyb file: where all on the training side go; default unused, test for "
+        "official alone.",
     ),
 ]
 
@@ -128,8 +128,8 @@ TrainGoodOption: TypeAlias = Annotated[
     typer.Option(
         metavar="K",
         min=1,
-        help="Few-shot: K good samples train, other items first, and the others are unused; "
-        "default: all.",
+        help="Good samples to train on: K, of distinct items first; the others are unused. "
+        "Default: all.",
     ),
 ]
 

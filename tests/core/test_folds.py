@@ -12,7 +12,6 @@ import pytest
 from kolektor_cli.core.conversion import convert, convert_folds
 from kolektor_cli.errors import OutputError, UsageError
 from kolektor_cli.splits.split import SplitOptions
-from kolektor_cli.tree import derive
 from tests.conftest import SMALL, MakeDataset, snapshot
 from tests.running import run
 
@@ -61,7 +60,7 @@ def test_files_are_copied_where_there_are_no_hard_links(
         raise OSError("no links here")
 
     linked = convert_folds(raw, tmp_path / "linked", FOLDS)
-    monkeypatch.setattr(derive.Path, "hardlink_to", refused)
+    monkeypatch.setattr(Path, "hardlink_to", refused)
     copied = convert_folds(raw, tmp_path / "copied", FOLDS)
     for one, other in zip(linked, copied, strict=True):
         assert snapshot(one.target) == snapshot(other.target)
