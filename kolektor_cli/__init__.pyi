@@ -6,6 +6,7 @@ from .consumers.training import TrainOptions as TrainOptions
 from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
+from .core.conversion import convert_folds as convert_folds
 from .core.conversion import plan_conversion as plan_conversion
 from .core.exporting import Export as Export
 from .core.exporting import export as export
@@ -84,6 +85,7 @@ from .scoring.results import Segmentation as Segmentation
 from .splits.split import Counts as Counts
 from .splits.split import Leak as Leak
 from .splits.split import ProtocolName as ProtocolName
+from .splits.split import SideDefects as SideDefects
 from .splits.split import Split as Split
 from .splits.split import SplitName as SplitName
 from .splits.split import SplitOptions as SplitOptions

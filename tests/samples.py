@@ -79,6 +79,28 @@ def sample_tuples(draw: st.DrawFn) -> tuple[Sample, ...]:
     return tuple(make_sample(name, defective=index < defective) for index, name in enumerate(names))
 
 
+@st.composite
+def datasets(draw: st.DrawFn) -> Dataset:
+    """Draw items with good and defective parts, some of which are pictures of each other."""
+    samples = []
+    for item in range(draw(st.integers(2, 12))):
+        labels = draw(
+            st.lists(st.sampled_from([False, False, False, True]), min_size=1, max_size=6)
+        )
+        samples += [
+            make_sample(f"kos{item:02}/Part{part}", defective=defective)
+            for part, defective in enumerate(labels)
+        ]
+    count = len(samples)
+    places = st.tuples(st.integers(0, count - 1), st.integers(0, count - 1))
+    pairs = [
+        (samples[min(pair)], samples[max(pair)])
+        for pair in draw(st.lists(places, max_size=8))
+        if pair[0] != pair[1] and samples[pair[0]].label == samples[pair[1]].label
+    ]
+    return with_groups(samples, pairs)
+
+
 seeds = st.integers(0, 2**64)
 fractions = st.floats(0, 1, exclude_max=True)
 

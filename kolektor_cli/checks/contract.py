@@ -80,7 +80,7 @@ def _size(size: Size) -> str:
 CONTRACT_CHECKS: tuple[TreeCheck, ...] = (
     TreeCheck("structure", "only the folders and files that consumers expect", _check_structure),
     TreeCheck("names", "names sort and pair alike for every consumer", _check_names),
-    TreeCheck("pairs", "every defective image has its mask, every mask its image", _check_pairs),
+    TreeCheck("pairs", "defective test images have masks, all masks have images", _check_pairs),
     TreeCheck("images", "images are whole 8-bit PNGs, all RGB or all gray", _check_images),
     TreeCheck("masks", "masks are one channel, {0, 255}, of their image's size", _check_masks),
 )

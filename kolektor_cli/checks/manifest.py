@@ -5,7 +5,14 @@ from __future__ import annotations
 from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.findings import Finding, Findings
 from kolektor_cli.splits.split import SplitName
-from kolektor_cli.tree.layout import IMAGE_FOLDERS, MANIFEST_NAME, MASK_FOLDER, split_path
+from kolektor_cli.tree.layout import (
+    IMAGE_FOLDERS,
+    MANIFEST_NAME,
+    is_train_of_defects,
+    mask_folder,
+    mask_path,
+    split_path,
+)
 from kolektor_cli.tree.manifest import FileEntry, Manifest, fingerprint
 from kolektor_cli.tree.read import Tree
 
@@ -33,15 +40,30 @@ def _check_claims(found: Manifest) -> Findings:
     splits: dict[str, SplitName] = {}
     for entry in found.files:
         folder = split_path(entry.path)[0]
-        wanted = MASK_FOLDER
-        if entry.role == "image":
-            wanted = IMAGE_FOLDERS.get((entry.split, entry.label), "no folder")
+        wanted = IMAGE_FOLDERS.get((entry.split, entry.label), "no folder")
+        if entry.role == "mask":
+            wanted = mask_folder(wanted)
         if folder != wanted:
             message = f"is for {entry.split}, {entry.label}, by the manifest: that is {wanted}"
             yield Finding("error", "wrong-folder", entry.path, message)
         if splits.setdefault(entry.sample, entry.split) != entry.split or entry.sample in unused:
             message = f"is of {entry.sample}, which the manifest has in another split, too"
             yield Finding("error", "two-splits", entry.path, message)
+    yield from _check_train_masks(found)
+
+
+def _check_train_masks(found: Manifest) -> Findings:
+    """Yield an error for each defective training image that wrongly has or lacks a mask."""
+    masks = {entry.path for entry in found.files if entry.role == "mask"}
+    for entry in found.files:
+        if not is_train_of_defects(split_path(entry.path)[0]):
+            continue
+        segmented = found.segmented.get(entry.sample, True)
+        if segmented and mask_path(entry.path) not in masks:
+            yield Finding("error", "no-mask", entry.path, "has no mask in the manifest")
+        elif not segmented and mask_path(entry.path) in masks:
+            message = f"is of {entry.sample}, whose pixel labels are not to be used"
+            yield Finding("error", "weak-mask", mask_path(entry.path), message)
 
 
 def _check_hashes(tree: Tree) -> Findings:

@@ -24,9 +24,8 @@ from kolektor_cli.tree.layout import (
     MANIFEST_NAME,
     Color,
     is_mask,
-    is_test_of_defects,
     mask_path,
-    split_path,
+    split_and_label,
 )
 from kolektor_cli.tree.manifest import FileEntry, Manifest
 from kolektor_cli.tree.read import PngFacts, Tree
@@ -135,7 +134,13 @@ def _check_views(found: Manifest, fitted: Views) -> Iterator[Finding]:
     """Compare the files of the manifest with the views that the fit makes of the samples."""
     labels = {(n, view.geometry): view.label for n, views in fitted.views.items() for view in views}
     lost = {(*view, "image") for view in labels}
-    lost |= {(*view, "mask") for view, label in labels.items() if label == "defective"}
+    trained = {entry.sample for entry in found.files if entry.split == "train"}
+    weak = {name for name in trained if not found.segmented.get(name, True)}
+    lost |= {
+        (*view, "mask")
+        for view, label in labels.items()
+        if label == "defective" and view[0] not in weak
+    }
     wrong = set()
     for entry in found.files:
         label = labels.get((entry.sample, entry.geometry))
@@ -267,7 +272,8 @@ def _check_match(
             f"is not an image of the source, resized to {size[0]}x{size[1]} by bilinear stretch"
         )
         return Finding("error", "no-source", path, message)
-    label = "defective" if is_test_of_defects(split_path(path)[0]) else "good"
+    place = split_and_label(path)
+    label = "defective" if place and place[1] == "defective" else "good"
     same_label = [sample for sample in candidates if sample.label == label]
     if not same_label:
         message = f"lies among the {label} images, but is {candidates[0].name}, which is not"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,13 @@ def convert(
     ] = None,
     split: SplitOptions = DEFAULT_SPLIT,
     split_file: SplitFileOption = None,
+    all_folds: Annotated[
+        bool,
+        typer.Option(
+            "--all-folds",
+            help="vicos, grouped: a tree for each fold, in OUT/fold0, OUT/fold1, ...",
+        ),
+    ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
     force: Annotated[
@@ -99,13 +107,14 @@ def convert(
       kolektor convert KolektorSDD.zip data
       kolektor convert KolektorSDD.zip data --size 256x640 --seed 7 --force
       kolektor convert KolektorSDD.zip data --fit square --dry-run
-      kolektor convert KolektorSDD2.zip data --train-defects test
+      kolektor convert KolektorSDD2.zip data --train-defects train
+      kolektor convert KolektorSDD.zip data --protocol vicos --all-folds
       kolektor convert KolektorSDD.zip data --for patchcore
       kolektor convert KolektorSDD.zip data --for cflow --for uniad
     """
     from kolektor_cli.cli.output import Console
     from kolektor_cli.consumers.catalogue import names_of
-    from kolektor_cli.core.conversion import ConvertOptions, plan_conversion
+    from kolektor_cli.core.conversion import ConvertOptions, convert_folds, plan_conversion
     from kolektor_cli.core.conversion import convert as convert_source
     from kolektor_cli.imaging.depth import parse_depth
 
@@ -122,7 +131,16 @@ def convert(
         skip_bad=skip_bad,
         trust_masks=trust_masks,
     )
+    if all_folds and dry_run:
+        raise typer.BadParameter("--dry-run shows one tree; give --fold instead of --all-folds")
     console = Console(quiet=quiet)
+    if all_folds:
+        with console.progress() as progress:
+            folds = convert_folds(
+                source, out, options, force=force, jobs=jobs, dask=dask, progress=progress
+            )
+        _show_folds(console, folds, json=json)
+        return
     with console.progress() as progress:
         if dry_run:
             done = plan_conversion(source, out, options, force=force, jobs=jobs, progress=progress)
@@ -150,3 +168,23 @@ def _show(console: Console, done: Conversion, *, json: bool) -> None:
     console.tables(conversion_tables(done))
     for line in conversion_lines(done):
         console.line(line)
+
+
+def _show_folds(console: Console, folds: Sequence[Conversion], *, json: bool) -> None:
+    from kolektor_cli.cli.render.conversion import (
+        conversion_json,
+        conversion_lines,
+        conversion_notes,
+        folds_table,
+    )
+
+    console.deviations(folds[0].scan, ())
+    for note in dict.fromkeys(note for fold in folds for note in conversion_notes(fold)):
+        console.note(note)
+    if json:
+        console.json("convert", True, {"folds": [conversion_json(fold) for fold in folds]})
+        return
+    console.tables([folds_table(folds)])
+    for fold in folds:
+        for line in conversion_lines(fold):
+            console.line(f"{fold.target.parent.name}: {line}")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, cast, get_args
 
 import typer
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.splits.split import ProtocolName, SplitOptions, TrainDefects
+from kolektor_cli.splits.split import ProtocolName, SideDefects, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
 
 Choice = TypeVar("Choice", bound=str)
@@ -51,7 +51,8 @@ SplitSeedOption: TypeAlias = Annotated[
         "--seed",
         metavar="N",
         min=0,
-        help="balanced, grouped, and the fit square: the seed; default 0.",
+        help="balanced, grouped, numbers of samples that train, and the fit square: the seed; "
+        "default 0.",
     ),
 ]
 
@@ -100,10 +101,35 @@ SizeOption: TypeAlias = Annotated[
     ),
 ]
 
+
+def _parse_train_defects(text: str) -> str | int:
+    """Read the option --train-defects: a word, or how many."""
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    if text not in get_args(SideDefects):
+        known = ", ".join(map(repr, (*get_args(SideDefects), "a number")))
+        raise typer.BadParameter(f"{text!r} is not one of {known}")
+    return text
+
+
 TrainDefectsOption: TypeAlias = Annotated[
-    TrainDefects | None,
+    str | None,
     typer.Option(
-        help="official: where the defective images of the folder train go; default unused.",
+        parser=_parse_train_defects,
+        metavar="unused|train|test|N",
+        help="Defective samples to train on: N of them, with any protocol. vicos, grouped, "
+        "official, .pyb file: where all on the training side go; default unused, test for "
+        "official alone.",
+    ),
+]
+
+TrainGoodOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        min=1,
+        help="Good samples to train on: K, of distinct items first; the others are unused. "
+        "Default: all.",
     ),
 ]
 
@@ -187,8 +213,19 @@ def _split_options(
     folds: FoldsOption = None,
     drop_leaks: DropLeaksOption = False,
     train_defects: TrainDefectsOption = None,
+    train_good: TrainGoodOption = None,
 ) -> SplitOptions:
-    return SplitOptions(protocol, seed, test_good, val, fold, folds, drop_leaks, train_defects)
+    return SplitOptions(
+        protocol,
+        seed,
+        test_good,
+        val,
+        fold,
+        folds,
+        drop_leaks,
+        cast("TrainDefects | None", train_defects),  # Typer's parser has made it one
+        train_good,
+    )
 
 
 def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:

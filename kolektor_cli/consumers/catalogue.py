@@ -64,8 +64,9 @@ class Consumer:
     reads. `roots` are the accepted names of the folder above the category; the path of that folder
     must contain none of `not_in_path`. `class_name` is its name for the category in ``meta.json``:
     "" for the category's own name, None if it reads no such file. `lists` are the files of JSON
-    lines that it reads. `commands` train on the tree; `needs.guide_for` fills in the names in
-    braces. `notes` are hints for the user. `center_crop` is its default crop.
+    lines that it reads. `all_of_train` says that it reads every folder in ``train``, and takes
+    defective images there for good ones or fails. `commands` train on the tree; `needs.guide_for`
+    fills in the names in braces. `notes` are hints for the user. `center_crop` is its default crop.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Consumer:
     not_in_path: tuple[str, ...] = ()
     class_name: str | None = None
     lists: tuple[ListName, ...] = ()
+    all_of_train: bool = False
     center_crop: CenterCrop | None = None
 
 
@@ -130,6 +132,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         fit="pad",
         one_size=True,
         center_crop=CenterCrop("patchcore", 256, 224),
+        all_of_train=True,
     ),
     "cflow": Consumer(
         title="CFLOW-AD (gudovskiy/cflow-ad)",
@@ -142,6 +145,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         categories=MVTEC_CATEGORIES - {"grid", "screw", "zipper"},
         fit="pad",
         colors=("rgb",),
+        all_of_train=True,
     ),
     "cfa": Consumer(
         title="CFA (sungwool/CFA_for_anomaly_localization)",
@@ -159,6 +163,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         fit="pad",
         square=True,
         center_crop=CenterCrop("cfa", 256, 224),
+        all_of_train=True,
     ),
     "fastflow": Consumer(
         title="FastFlow (gathierry/FastFlow)",
@@ -209,6 +214,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",
+        all_of_train=True,
     ),
     "simplenet": Consumer(
         title="SimpleNet (DonaldRR/SimpleNet)",
@@ -227,6 +233,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         fit="pad",
         one_size=True,
         center_crop=CenterCrop("simplenet", 329, 288),
+        all_of_train=True,
     ),
     "anomalyclip": Consumer(
         title="AnomalyCLIP (zqhang/AnomalyCLIP)",
@@ -311,6 +318,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",
+        all_of_train=True,
     ),
     "draem": Consumer(
         title="DRAEM (VitjanZ/DRAEM)",
@@ -346,6 +354,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         categories=MVTEC_CATEGORIES,
         fit="pad",
         not_in_path=_PATTERNS,
+        all_of_train=True,
     ),
     "inp-former": Consumer(
         title="INP-Former (luow23/INP-Former)",
@@ -360,6 +369,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         categories=MVTEC_CATEGORIES,
         fit="pad",
         not_in_path=_PATTERNS,
+        all_of_train=True,
     ),
     "musc": Consumer(
         title="MuSc (xrli-U/MuSc)",
@@ -391,6 +401,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         size=(288, 288),
         fit="pad",
         one_size=True,
+        all_of_train=True,
     ),
     "supersimplenet": Consumer(
         title="SuperSimpleNet (blaz-r/SuperSimpleNet)",
@@ -404,6 +415,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",
+        all_of_train=True,
     ),
     "open-iad": Consumer(
         title="Open-IAD (M-3LAB/open-iad)",
@@ -418,6 +430,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",
+        all_of_train=True,
     ),
     "aaclip": Consumer(
         title="AA-CLIP (Mwxinnn/AA-CLIP)",

@@ -49,12 +49,14 @@ class Offer:
     """The tree that a consumer would get: a category folder in `out`, with its images.
 
     `sizes` (width, height in pixels) and `colors` are those that occur in the images.
+    `train_defects` says that defective images are among those to train on.
     """
 
     out: Path
     category: str
     sizes: Collection[Size]
     colors: Collection[str]
+    train_defects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,12 @@ def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
     for color in sorted(set(offer.colors) - set(consumer.colors)):
         message = f"{consumer.title} reads no {color} images; use --color {consumer.colors[0]}"
         yield Finding("error", "color", "", message)
+    if offer.train_defects and consumer.all_of_train:
+        message = (
+            f"{consumer.title} takes all images in train for good ones, so there must be no "
+            "defective ones"
+        )
+        yield Finding("error", "train-defects", "train/defect", message)
 
 
 def _unmet_names(consumer: Consumer, offer: Offer) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def side_files(
 
     `images` are the paths of the category's images, relative to its folder. With `table`, Anomalib
     reads its images from a table, else from their folders. The files list no validation images,
-    because no reader accepts any.
+    and no defective images to train on, because no reader accepts any.
     """
     out, category = offer.out, offer.category
     files: dict[str, bytes] = {}
@@ -135,11 +135,11 @@ def meta_of(category: str, class_name: str, images: Collection[str]) -> dict[str
 
 
 def _listed(images: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield split and path of each training and test image, sorted by path."""
+    """Yield split and path of each good training image and each test image, sorted by path."""
     for path in sorted(images):
-        split = path.partition("/")[0]
-        if split in ("train", "test"):
-            yield split, path
+        folder = split_path(path)[0]
+        if folder == "train/good" or folder.startswith("test/"):
+            yield folder.partition("/")[0], path
 
 
 def table_of(category: str, images: Collection[str]) -> bytes:

@@ -19,7 +19,7 @@ from kolektor_cli.consumers.sidefiles import (
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.io.index import INDEX_NAME, Listed, category_of, read_entries
-from kolektor_cli.tree.layout import is_mask
+from kolektor_cli.tree.layout import is_mask, is_train_of_defects, split_path
 from kolektor_cli.tree.read import Tree, read_file
 
 _PATHS = ("root", "file_path")
@@ -44,6 +44,7 @@ def check_consumer(tree: Tree, name: ConsumerName) -> Iterator[Finding]:
         category=category.name,
         sizes={facts.size for facts in images.values()},
         colors={_COLORS.get(facts.format, facts.format) for facts in images.values()},
+        train_defects=any(is_train_of_defects(split_path(path)[0]) for path in images),
     )
     yield from unmet_needs(CONSUMERS[name], offer)
     for file, wanted in index_files(name, category.name, images).items():

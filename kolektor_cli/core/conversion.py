@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -24,7 +24,7 @@ from kolektor_cli.consumers.sidefiles import own_names, side_files, side_names
 from kolektor_cli.core.inspection import require_usable, tells_swapped
 from kolektor_cli.core.splitting import check_split, refuse_contradictions, split_scan
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import require_one_of, require_whole
+from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.imaging.depth import Depth, check_depth
 from kolektor_cli.io.parallel import dask_cluster
 from kolektor_cli.io.places import inputs_of, refuse_inputs
@@ -32,9 +32,10 @@ from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.io.staging import clear_unfinished, staged
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_and_derive, scan_source
+from kolektor_cli.splits.protocols import number_of_folds
 from kolektor_cli.splits.split import DEFAULT_SPLIT, Counts, Leak, Split, SplitOptions, find_leaks
 from kolektor_cli.tree.defects import FitSummary, summarise_fit
-from kolektor_cli.tree.derive import DerivedView, derive_sample, make_folder
+from kolektor_cli.tree.derive import DerivedView, derive_sample, make_folder, share_derived
 from kolektor_cli.tree.fit import AskedSize, Fit, FitName, make_fit
 from kolektor_cli.tree.layout import Color, Names
 from kolektor_cli.tree.manifest import Manifest
@@ -167,23 +168,93 @@ def convert(
     36
     """
     with tells_swapped(source, out), open_source(Path(source)) as opened:
-        choices = _choose(opened, Path(out), options)
-        clear_unfinished(choices.target)
-        refuse_existing(choices.target, choices.beside, force=force)
-        with _writers(dask, jobs) as (executor, writers), staged(choices.target) as stage:
-            scan, made = _scan(opened, choices, None if executor else stage, jobs, progress)
-            planned = _plan(opened, scan, choices, jobs)
-            manifest = write_tree(
-                planned.plan,
-                opened,
+        choices = [_choose(opened, Path(out), options)]
+        [made] = _convert(opened, choices, force=force, jobs=jobs, dask=dask, progress=progress)
+    return made
+
+
+def convert_folds(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: ConvertOptions,
+    *,
+    force: bool = False,
+    jobs: int | None = None,
+    dask: str | None = None,
+    progress: StepProgress = no_steps,
+) -> tuple[Conversion, ...]:
+    """Write a tree for each fold of a protocol: ``out/fold0``, ``out/fold1``, ... get them.
+
+    Each is what `convert` writes for that fold. The source is scanned once, and equal files are
+    hard links where the file system has them and no cluster writes. The first tree gets its name
+    after all are written; each appears complete, or not at all.
+
+    Parameters are those of `convert`; the protocol in `options` is ``vicos`` or ``grouped``, and
+    its ``fold`` is left open.
+
+    Raises
+    ------
+    UsageError
+        The protocol has no folds, or a fold is chosen.
+    KolektorError
+        See `convert`.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> options = kolektor.ConvertOptions(split=kolektor.SplitOptions("grouped", folds=2))
+    >>> [str(made.target) for made in kolektor.convert_folds("KolektorSDD", "folds", options)]
+    ['folds/fold0/metal', 'folds/fold1/metal']
+    """
+    split = options.split
+    if split.fold is not None:
+        raise UsageError("--fold and --all-folds exclude each other")
+    folds = [
+        replace(options, split=replace(split, fold=fold))
+        for fold in range(number_of_folds(split.protocol, split.folds))
+    ]
+    with tells_swapped(source, out), open_source(Path(source)) as opened:
+        choices = [_choose(opened, Path(out) / f"fold{n}", own) for n, own in enumerate(folds)]
+        return _convert(opened, choices, force=force, jobs=jobs, dask=dask, progress=progress)
+
+
+def _convert(
+    source: Source,
+    trees: Sequence[_Choices],
+    *,
+    force: bool,
+    jobs: int | None,
+    dask: str | None,
+    progress: StepProgress,
+) -> tuple[Conversion, ...]:
+    """Write trees that differ in their splits alone; the files of the first serve all."""
+    for tree in trees:
+        clear_unfinished(tree.target)
+        refuse_existing(tree.target, tree.beside, force=force)
+    with _writers(dask, jobs) as (executor, writers), ExitStack() as stack:
+        stages = [stack.enter_context(staged(tree.target)) for tree in trees]
+        scan, made = _scan(source, trees[0], None if executor else stages[0], jobs, progress)
+        planned = [_plan(source, scan, tree, jobs) for tree in trees]
+        for stage in stages[1:] if made else []:
+            share_derived(stages[0], stage)
+        manifests = [
+            write_tree(
+                one.plan,
+                source,
                 stage,
                 made,
                 jobs=writers,
                 executor=executor,
                 progress=partial(progress, "convert"),
             )
-            put_in_place(stage, choices.target, planned.beside, force=force)
-    return _result(choices, scan, planned, manifest=manifest)
+            for one, stage in zip(planned, stages, strict=True)
+        ]
+        for tree, one, stage in zip(trees, planned, stages, strict=True):
+            put_in_place(stage, tree.target, one.beside, force=force)
+    return tuple(
+        _result(tree, scan, one, manifest=manifest)
+        for tree, one, manifest in zip(trees, planned, manifests, strict=True)
+    )
 
 
 def plan_conversion(
@@ -241,7 +312,8 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     category = defaults.category if options.category is None else options.category
     sizes = [fit.size] if fit.size else []
     refuse_contradictory(consumers, category)
-    require_needs(consumers, Offer(out, category, sizes, [options.color]))
+    defects = options.split.train_defects not in (None, "unused", "test")
+    require_needs(consumers, Offer(out, category, sizes, [options.color], defects))
     target = choose_target(source.path, out, category)
     beside = side_names(consumers, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
@@ -347,7 +419,8 @@ def _guides(choices: _Choices, offer: Offer) -> tuple[Guide, ...]:
 def _offer(choices: _Choices, plan: Plan) -> Offer:
     """Return the tree that is planned; refuse what a consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
-    offer = Offer(choices.out, plan.category, sizes, [plan.color])
+    defects = any((i.split, i.view.label) == ("train", "defective") for i in plan.images)
+    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects)
     require_needs(choices.consumers, offer)
     return offer
 

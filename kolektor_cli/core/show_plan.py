@@ -122,4 +122,5 @@ def caption_of(image: TreeImage, mask: Pixels | None, *more: str) -> tuple[str, 
     """Return the caption of a tree's image: path, sample, area and `more`."""
     area = 0 if mask is None else int(np.count_nonzero(mask))
     names = (image.path, image.sample) if image.sample else (image.path,)
-    return (*names, ", ".join((area_text(area), *more)))
+    label = "defective, without a mask" if image.weak else area_text(area)
+    return (*names, ", ".join((label, *more)))

@@ -84,7 +84,7 @@ def _longest(image: TreeImage) -> int:
 
 
 def read_pair(image: TreeImage) -> tuple[Pixels, Pixels | None]:
-    """Return an image with its mask, or None if it is good.
+    """Return an image with its mask, or None if it is good or has none.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def read_pair(image: TreeImage) -> tuple[Pixels, Pixels | None]:
         One of both cannot be read or decoded, or they differ in size.
     """
     pixels = image.image()
-    if image.label == "good":
+    if image.label == "good" or image.weak:
         return pixels, None
     mask = image.mask()
     if mask.shape != pixels.shape[:2]:
@@ -141,5 +141,5 @@ def _leaks(images: Sequence[TreeImage]) -> Iterator[tuple[TreeImage, TreeImage]]
 
 def _leak_cell(first: TreeImage, second: TreeImage, side: int) -> Cell:
     pair = read_pair(first), read_pair(second)
-    labels = caption_of(first, None), caption_of(second, pair[1][1])
+    labels = caption_of(first, pair[0][1]), caption_of(second, pair[1][1])
     return pair_cell(*pair, labels, ("identical pixels",), side)

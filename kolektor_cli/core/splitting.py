@@ -21,9 +21,16 @@ from kolektor_cli.splits.protocols import (
     PROTOCOLS,
     check_request,
     make_split,
-    protocol_options,
+    takes_seed,
 )
-from kolektor_cli.splits.split import DEFAULT_SPLIT, Leak, Split, SplitOptions, find_leaks
+from kolektor_cli.splits.split import (
+    DEFAULT_SPLIT,
+    Leak,
+    SideDefects,
+    Split,
+    SplitOptions,
+    find_leaks,
+)
 from kolektor_cli.tree.fit import FitName
 
 
@@ -118,7 +125,9 @@ def split_scan(
     if options.file is not None:
         data = _read_input(Path(options.file))
         name = "standard input" if str(options.file) == "-" else str(options.file)
-        return read_split(data, scan.samples, name, fold=options.fold)
+        return read_split(
+            data, scan.samples, name, fold=options.fold, train_defects=_of_side(options)
+        )
     protocol, given = _request(options, default, fit)
     return make_split(protocol, scan.samples, scan.duplicates, given)
 
@@ -141,7 +150,14 @@ def check_split(options: SplitOptions, default: str, *, fit: FitName | None = No
     path = Path(options.file)
     if str(path) == "-" or is_stream(path):
         return  # can be read only once
-    check_split_file(_read_input(path), str(path), fold=options.fold)
+    check_split_file(
+        _read_input(path), str(path), fold=options.fold, train_defects=_of_side(options)
+    )
+
+
+def _of_side(options: SplitOptions) -> SideDefects | None:
+    """Return what becomes of the defective samples that a file lists to train on."""
+    return None if isinstance(options.train_defects, int) else options.train_defects
 
 
 def _request(
@@ -149,7 +165,8 @@ def _request(
 ) -> tuple[str, dict[str, object]]:
     """Return the protocol and the options that it is given."""
     protocol, given = options.protocol or default, options.given()
-    if fit == "square" and protocol in PROTOCOLS and "seed" not in protocol_options(protocol):
+    takes = protocol in PROTOCOLS and takes_seed(protocol, given)
+    if fit == "square" and not takes:
         # The seed is for the windows alone.
         given.pop("seed", None)
     return protocol, given
@@ -158,7 +175,8 @@ def _request(
 def refuse_contradictions(options: SplitOptions, *, fit: FitName | None = None) -> None:
     """Refuse options that a split file makes meaningless.
 
-    `fold` may choose one of its folds, and `seed` is for the windows of the fit ``square``, too.
+    `fold` may choose one of its folds, `train_defects` what becomes of the defective samples that
+    the authors' files list, and `seed` is for the windows of the fit ``square``, too.
 
     Raises
     ------
@@ -168,6 +186,8 @@ def refuse_contradictions(options: SplitOptions, *, fit: FitName | None = None) 
     if options.file is None:
         return
     meant = {"fold", "seed"} if fit == "square" else {"fold"}
+    if options.train_defects in ("unused", "train"):
+        meant.add("train_defects")
     given = [name for name in options.given() if name not in meant]
     if options.protocol is not None:
         given.append("protocol")

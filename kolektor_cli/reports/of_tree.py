@@ -180,7 +180,7 @@ def _load(checked: CheckedTree, path: str) -> tuple[Pixels, Pixels | None] | Non
 
 def _pixels(image: TreeImage) -> tuple[Pixels, Pixels | None]:
     pixels = image.image()
-    mask = image.mask() if image.label == "defective" else None
+    mask = image.mask() if image.label == "defective" and not image.weak else None
     # A mask of another size is a finding, and outlines nothing.
     return pixels, mask if mask is not None and mask.shape == pixels.shape[:2] else None
 

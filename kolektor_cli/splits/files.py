@@ -10,7 +10,7 @@ from typing import get_args
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.pickles import PICKLE_START, load_pickle, split_by_pickle
-from kolektor_cli.splits.split import Split, SplitName
+from kolektor_cli.splits.split import SideDefects, Split, SplitName
 
 COLUMNS = ("sample", "item", "group", "label", "split")
 """Columns of a split file, in this order; reading needs only ``sample`` and ``split``."""
@@ -40,26 +40,33 @@ def split_bytes(split: Split, samples: Sequence[Sample]) -> bytes:
 
 
 def read_split(
-    data: bytes, samples: Sequence[Sample], name: str, *, fold: int | None = None
+    data: bytes,
+    samples: Sequence[Sample],
+    name: str,
+    *,
+    fold: int | None = None,
+    train_defects: SideDefects | None = None,
 ) -> Split:
     """Return the split in a file: CSV, or a pickle of the authors, in which `fold` selects a fold.
 
     `name` stands for the file in error messages. A CSV file must have exactly one row for each of
     `samples` and no others. Columns and rows may be in any order; unknown columns are ignored.
     `read_pickled_folds` and `read_pickled_numbers` describe the pickles: what the list for tests
-    names is tested, the good samples of what the list for training names train, and all others are
-    unused. Whose pixel labels are to be used is kept.
+    names is tested, the good samples of what the list for training names train, its defective ones
+    with `train_defects` ``train``, and all others are unused. Whose pixel labels are to be used is
+    kept.
 
     Raises
     ------
     SplitFileError
         The file is not UTF-8 or lacks a column; a sample is unknown, repeated or missing; a split
-        name, a label or a truth value is wrong; a defective sample is in train or val; `fold` is
-        given for a CSV file; or a pickle is damaged or of another release than the samples.
+        name, a label or a truth value is wrong; a defective sample is in val; `fold` or
+        `train_defects` is given for a CSV file; or a pickle is damaged or of another release than
+        the samples.
     """
     if data.startswith(PICKLE_START):
-        return split_by_pickle(data, samples, name, fold)
-    rows = _read_csv(data, name, fold)
+        return split_by_pickle(data, samples, name, fold, train_defects or "unused")
+    rows = _read_csv(data, name, fold, train_defects)
     by_name = {sample.name: sample for sample in samples}
     assigned: dict[str, SplitName] = {}
     segmented: dict[str, bool] = {}
@@ -86,7 +93,9 @@ def _truth(text: str, place: str) -> bool:
     return truth
 
 
-def check_split_file(data: bytes, name: str, *, fold: int | None = None) -> None:
+def check_split_file(
+    data: bytes, name: str, *, fold: int | None = None, train_defects: SideDefects | None = None
+) -> None:
     """Check what needs no sample: that a split file is a pickle, or has the rows and columns.
 
     Raises
@@ -97,12 +106,18 @@ def check_split_file(data: bytes, name: str, *, fold: int | None = None) -> None
     if data.startswith(PICKLE_START):
         load_pickle(data, name)
     else:
-        _read_csv(data, name, fold)
+        _read_csv(data, name, fold, train_defects)
 
 
-def _read_csv(data: bytes, name: str, fold: int | None) -> list[tuple[int, Mapping[str, str]]]:
+def _read_csv(
+    data: bytes, name: str, fold: int | None, train_defects: SideDefects | None
+) -> list[tuple[int, Mapping[str, str]]]:
     if fold is not None:
         raise SplitFileError(f"{name}: has no folds: --fold is for the authors' .pyb files")
+    if train_defects is not None:
+        raise SplitFileError(
+            f"{name}: says itself what trains: --train-defects is for the authors' .pyb files"
+        )
     return _read_rows(data, name)
 
 
@@ -145,10 +160,10 @@ def _check_row(
     if label and label != sample.label:
         raise SplitFileError(f"{place}: {sample.name} is {sample.label}, not {label!r}")
     split = _split_name(row["split"], place)
-    if sample.label == "defective" and split in ("train", "val"):
+    if sample.label == "defective" and split == "val":
         raise SplitFileError(
-            f"{place}: {sample.name} is defective and cannot go to {split}, which is of good "
-            "samples only; use 'test' or 'unused'"
+            f"{place}: {sample.name} is defective and cannot go to val, which is of good samples "
+            "only; use 'train', 'test' or 'unused'"
         )
     return sample, split
 

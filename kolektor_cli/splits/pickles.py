@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample, natural_key
-from kolektor_cli.splits.split import Split, SplitName
+from kolektor_cli.splits.split import SideDefects, Split, SplitName
 
 PICKLE_START = b"\x80"
 """First byte of every pickle since protocol 2; no text in UTF-8 starts with it."""
@@ -27,8 +27,16 @@ _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 """Opcodes that store a value in the unpickler's memo."""
 
 
-def split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int | None) -> Split:
+def split_by_pickle(
+    data: bytes,
+    samples: Sequence[Sample],
+    name: str,
+    fold: int | None,
+    train_defects: SideDefects = "unused",
+) -> Split:
     """Return the split in a pickle of the authors; `fold` selects a fold of KolektorSDD.
+
+    `train_defects` is where the defective samples go that it lists to train on.
 
     Raises
     ------
@@ -38,7 +46,8 @@ def split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int
     if any(sample.official_split for sample in samples):
         if fold is not None:
             raise SplitFileError(f"{name}: has no folds: leave out --fold with KolektorSDD2")
-        return _split_by_numbers(*read_pickled_numbers(data, name), samples, name)
+        numbers = read_pickled_numbers(data, name)
+        return _split_by_numbers(*numbers, samples, name, train_defects)
     folds = read_pickled_lists(data, name)
     if fold is None or not 0 <= fold < len(folds):
         raise SplitFileError(f"{name}: has the folds 0 to {len(folds) - 1}; choose with --fold")
@@ -50,11 +59,15 @@ def split_by_pickle(data: bytes, samples: Sequence[Sample], name: str, fold: int
             raise SplitFileError(
                 f"{name}: fold {fold} {verb} {strangers[0]}, which is not in the source"
             )
-    return _split_by_lists(train, test, samples, name, {"fold": fold})
+    return _split_by_lists(train, test, samples, name, {"fold": fold}, train_defects)
 
 
 def _split_by_numbers(
-    train: Listed[int], test: Listed[int], samples: Sequence[Sample], name: str
+    train: Listed[int],
+    test: Listed[int],
+    samples: Sequence[Sample],
+    name: str,
+    train_defects: SideDefects,
 ) -> Split:
     """Test the samples with the numbers `test`; train on the good ones of `train`."""
     items = {sample.item for sample in samples}
@@ -62,7 +75,7 @@ def _split_by_numbers(
     if strangers:
         raise SplitFileError(f"{name}: names the image {strangers[0]}, which is not in the source")
     trained, tested = ({str(n): known for n, known in listed.items()} for listed in (train, test))
-    return _split_by_lists(trained, tested, samples, name, {})
+    return _split_by_lists(trained, tested, samples, name, {}, train_defects)
 
 
 def _split_by_lists(
@@ -71,6 +84,7 @@ def _split_by_lists(
     samples: Sequence[Sample],
     name: str,
     parameters: Mapping[str, int],
+    train_defects: SideDefects,
 ) -> Split:
     """Test the samples of the items `test`, train on the good ones of `train`, and no others."""
     both = sorted(train.keys() & test.keys(), key=natural_key)
@@ -83,9 +97,11 @@ def _split_by_lists(
         known = test.get(sample.item, train.get(sample.item))
         if known is not None:
             segmented[sample.name] = known
-        trains = sample.item in train and sample.label == "good"
-        assigned[sample.name] = "test" if sample.item in test else "train" if trains else "unused"
-    return Split("file", parameters, assigned, segmented)
+        side: SplitName = "train" if sample.label == "good" else train_defects
+        listed: SplitName = side if sample.item in train else "unused"
+        assigned[sample.name] = "test" if sample.item in test else listed
+    told = {} if train_defects == "unused" else {"train_defects": train_defects}
+    return Split("file", {**parameters, **told}, assigned, segmented)
 
 
 def read_pickled_lists(data: bytes, name: str) -> tuple[tuple[Listed[str], Listed[str]], ...]:

@@ -2,21 +2,35 @@
 
 A protocol is a function that takes samples and the pairs among them that are the same picture, with
 its own options by keyword, and returns a `Split`. The order of the samples does not matter.
+`make_split` then draws the defective and the good samples that train, where numbers are asked for.
 """
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
-from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
-from kolektor_cli.splits.split import Split, SplitName, TrainDefects, find_leaks, split_by_items
+from kolektor_cli.samples import Duplicate, Sample, natural_key
+from kolektor_cli.splits.drawn import (
+    draw_defective,
+    draw_good,
+    leaders_of,
+    seeded_order,
+    take_pictures,
+)
+from kolektor_cli.splits.split import (
+    SideDefects,
+    Split,
+    SplitName,
+    find_leaks,
+    split_by_items,
+)
 
 VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
     frozenset(f"kos{number}" for number in fold.split())
@@ -28,6 +42,9 @@ VICOS_TEST_ITEMS: tuple[frozenset[str], ...] = tuple(
 )
 """Test items of the authors' three folds, from their file ``KSDD_split_33_33.pyb``."""
 
+DEFAULT_FOLDS = 3
+"""Number of folds of the protocol ``grouped``, as many as the authors have."""
+
 
 def make_split(
     protocol: str,
@@ -37,13 +54,64 @@ def make_split(
 ) -> Split:
     """Return the split of a protocol, by its name and its options.
 
+    With the parameters of a split as options, it is the same split again.
+
     Raises
     ------
     UsageError
         See `check_request`; or the samples do not allow it.
     """
     check_request(protocol, options)
-    return PROTOCOLS[protocol](samples, duplicates, **options)
+    split = PROTOCOLS[protocol](samples, duplicates, **_own(protocol, options))
+    drawn = _drawn(options)
+    if not drawn:
+        return split
+    assigned, seed = split.assigned, options.get("seed", 0)
+    if "train_defects" in drawn:
+        side: SplitName = "unused" if "train_defects" in protocol_options(protocol) else "test"
+        count = drawn["train_defects"]
+        assigned = draw_defective(assigned, samples, duplicates, count, seed, side)
+    if "train_good" in drawn:
+        assigned = draw_good(assigned, samples, duplicates, drawn["train_good"], seed)
+    return replace(split, parameters={**split.parameters, **drawn, "seed": seed}, assigned=assigned)
+
+
+def number_of_folds(protocol: str | None, folds: int | None) -> int:
+    """Return how many folds a protocol has, of which `folds` asks for a number.
+
+    Raises
+    ------
+    UsageError
+        The protocol has no folds, or `folds` is no number of them.
+    """
+    if protocol == "vicos":
+        return len(VICOS_TEST_ITEMS)
+    if protocol != "grouped":
+        raise UsageError("--all-folds needs a protocol with folds: --protocol vicos or grouped")
+    if folds is None:
+        return DEFAULT_FOLDS
+    require_whole("folds", folds, 2)
+    return folds
+
+
+def takes_seed(protocol: str, options: Mapping[str, Any]) -> bool:
+    """Return whether a protocol with some options draws at random."""
+    return "seed" in protocol_options(protocol) or bool(_drawn(options))
+
+
+def _drawn(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of samples to draw: every protocol takes them, and a seed with them."""
+    return {
+        name: options[name]
+        for name in ("train_defects", "train_good")
+        if options.get(name) is not None and not isinstance(options[name], str)
+    }
+
+
+def _own(protocol: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that the function of a protocol takes."""
+    own, drawn = protocol_options(protocol), _drawn(options)
+    return {n: value for n, value in options.items() if n in own and n not in drawn}
 
 
 def check_request(protocol: str, options: Mapping[str, Any]) -> None:
@@ -56,18 +124,27 @@ def check_request(protocol: str, options: Mapping[str, Any]) -> None:
         refuses a value.
     """
     require_one_of("protocol", protocol, PROTOCOLS)
-    known = protocol_options(protocol)
+    known, drawn = protocol_options(protocol), _drawn(options)
     for name in options:
-        if name not in known:
-            takes = ", ".join(map(_option, known)) or "no option"
-            raise UsageError(f"the protocol {protocol} takes {takes}, not {_option(name)}")
+        seeds = name == "seed" and takes_seed(protocol, options)
+        if name not in known and name not in drawn and not seeds:
+            raise UsageError(f"the protocol {protocol} {_refusal(known, name, options[name])}")
+    for name, value in drawn.items():
+        require_whole(name.replace("_", "-"), value, 1)
     for name, default in known.items():
         if default is inspect.Parameter.empty and name not in options:
             raise UsageError(f"the protocol {protocol} needs {_option(name)}")
     for name in _WHOLE_NUMBERS & options.keys():
         if options[name] is not None:
             require_whole(name.replace("_", "-"), options[name])
-    _VALUE_CHECKS[protocol](**options)
+    _VALUE_CHECKS[protocol](**_own(protocol, options))
+
+
+def _refusal(known: Mapping[str, object], name: str, value: object) -> str:
+    if name == "train_defects":
+        return f"takes a number for --train-defects, not {value!r}: it has no training side"
+    takes = ", ".join(map(_option, known)) or "no option"
+    return f"takes {takes}, not {_option(name)}"
 
 
 def protocol_options(protocol: str) -> dict[str, object]:
@@ -117,14 +194,14 @@ def balanced(
             f"{wanted} good samples to test out of {count} is not possible: at least 1 must be "
             "tested and 1 left to train on; choose another number with --test-good"
         )
-    tested, others = _take(good, wanted)
+    tested, others = take_pictures(good, wanted)
     found = sum(map(len, tested))
     if test_good is not None and found != test_good:
         raise UsageError(
             f"{test_good} good samples cannot be tested without parting duplicates; {found} can"
         )
-    validated, trained = _take(others, int(val * (count - found)))
-    assigned: dict[str, SplitName] = dict.fromkeys(_names_of(samples), "unused")
+    validated, trained = take_pictures(others, int(val * (count - found)))
+    assigned: dict[str, SplitName] = dict.fromkeys((s.name for s in samples), "unused")
     assigned |= dict.fromkeys(defective, "test")
     parts: tuple[tuple[SplitName, list[list[str]]], ...] = (
         *(("test", tested), ("val", validated), ("train", trained)),
@@ -134,15 +211,11 @@ def balanced(
     return Split("balanced", {"seed": seed, "test_good": found, "val": val}, assigned)
 
 
-def _names_of(samples: Iterable[Sample]) -> list[str]:
-    return sorted((sample.name for sample in samples), key=natural_key)
-
-
 def _good_pictures(
     samples: Sequence[Sample], duplicates: Sequence[Duplicate], seed: int
 ) -> list[list[str]]:
     """Group good samples by picture, in seeded order, without pictures that are also defective."""
-    leaders = connected(_names_of(samples), ((pair.first, pair.second) for pair in duplicates))
+    leaders = leaders_of(samples, duplicates)
     pictures: dict[str, list[str]] = defaultdict(list)
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
         if sample.label == "good":
@@ -153,57 +226,21 @@ def _good_pictures(
     return [pictures[leader] for leader in seeded_order(pictures, seed)]
 
 
-def _take(pictures: Sequence[list[str]], wanted: int) -> tuple[list[list[str]], list[list[str]]]:
-    """Take the first pictures that sum up to `wanted` samples, or to the next smaller possible sum.
-
-    Skips a picture if the later ones cannot make up the rest with it.
-    """
-    # Bit n of reachable[i], n up to `wanted`, is set if pictures from i on can give n samples.
-    reachable = [1]
-    bits = (1 << wanted + 1) - 1
-    for picture in reversed(pictures):
-        sums = (reachable[-1] | reachable[-1] << len(picture)) & bits
-        # Among thousands of pictures most numbers are equal: share one to save memory.
-        reachable.append(reachable[-1] if sums == reachable[-1] else sums)
-    reachable.reverse()
-    rest = next(number for number in range(wanted, -1, -1) if reachable[0] >> number & 1)
-    taken, left = [], []
-    for index, picture in enumerate(pictures):
-        if len(picture) <= rest and reachable[index + 1] >> (rest - len(picture)) & 1:
-            rest -= len(picture)
-            taken.append(picture)
-        else:
-            left.append(picture)
-    return taken, left
-
-
-def seeded_order(names: Iterable[str], seed: int) -> list[str]:
-    """Return names in random order, the same on every machine and with every version of a library.
-
-    Sorts by the SHA-256 of ``"<seed>/<name>"`` (UTF-8), so the order of `names` does not matter,
-    and leaving out a name does not move the others.
-    """
-
-    def key(name: str) -> tuple[bytes, str]:
-        text = f"{seed}/{name}".encode(errors="surrogatepass")
-        return hashlib.sha256(text).digest(), name
-
-    return sorted(names, key=key)
-
-
 def vicos(
     samples: Sequence[Sample],
     duplicates: Sequence[Duplicate] = (),
     *,
     fold: int,
     drop_leaks: bool = False,
+    train_defects: SideDefects = "unused",
 ) -> Split:
     """Test the items of one of the authors' three folds; train on the good samples of the others.
 
     Source: J. Bozic, D. Tabernik, D. Skocaj, Mixed supervision for surface-defect detection,
     Computers in Industry, 2021; the published file ``KSDD_split_33_33.pyb``. The defective samples
-    of the training items are unused. Each fold has the same pictures on both sides; with
-    `drop_leaks`, those on the training side are unused.
+    of the training items are unused; with `train_defects` ``train``, they train, as the authors'
+    do. Each fold has the same pictures on both sides; with `drop_leaks`, those on the training side
+    are unused.
 
     On KolektorSDD: fold 0 tests 117 good and 18 defective, fold 1 118 and 18, fold 2 112 and 16.
 
@@ -212,7 +249,7 @@ def vicos(
     UsageError
         There is no such fold, or an item is in no fold.
     """
-    _check_vicos(fold=fold)
+    _check_vicos(fold=fold, train_defects=train_defects)
     if any(sample.official_split for sample in samples):
         raise UsageError(
             "the protocol vicos works only with KolektorSDD's items; for KolektorSDD2 "
@@ -224,11 +261,17 @@ def vicos(
             f"{min(strangers, key=natural_key)} is in none of the authors' folds; choose another "
             "protocol, such as grouped"
         )
-    assigned = split_by_items(samples, VICOS_TEST_ITEMS[fold])
+    assigned = split_by_items(samples, VICOS_TEST_ITEMS[fold], train_defects)
     if drop_leaks:
         for leak in find_leaks(assigned, duplicates):
             assigned[leak.train] = "unused"
-    return Split("vicos", {"fold": fold, "drop_leaks": drop_leaks}, assigned)
+    parameters = {"fold": fold, "drop_leaks": drop_leaks, **_unless_unused(train_defects)}
+    return Split("vicos", parameters, assigned)
+
+
+def _unless_unused(train_defects: SideDefects) -> dict[str, int | float | str]:
+    """Return a parameter that manifests have only where it changes something."""
+    return {} if train_defects == "unused" else {"train_defects": train_defects}
 
 
 def grouped(
@@ -236,8 +279,9 @@ def grouped(
     duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the groups hold them)
     *,
     fold: int,
-    folds: int = 3,
+    folds: int = DEFAULT_FOLDS,
     seed: int = 0,
+    train_defects: SideDefects = "unused",
 ) -> Split:
     """Put whole physical items into folds; test one fold, train on the good samples of the others.
 
@@ -246,14 +290,15 @@ def grouped(
     then of samples, then in seeded order. Each goes to the fold with the fewest defective samples,
     then the fewest samples; a group without defective samples goes to the fold with the fewest
     samples. So the numbers of defective samples in two folds differ by no more than the most in one
-    group. The defective samples of the training folds are unused.
+    group. The defective samples of the training folds are unused; with `train_defects` ``train``,
+    they train.
 
     Raises
     ------
     UsageError
         There are fewer groups than folds, fewer than 2 folds, or no such fold.
     """
-    _check_grouped(fold=fold, folds=folds)
+    _check_grouped(fold=fold, folds=folds, train_defects=train_defects)
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         groups[sample.group].append(sample)
@@ -261,8 +306,8 @@ def grouped(
         raise UsageError(f"{folds} folds of {len(groups)} groups: choose from 2 to {len(groups)}")
     tested = _deal(groups, folds, seed)[fold]
     items = {sample.item for group in tested for sample in groups[group]}
-    parameters = {"fold": fold, "folds": folds, "seed": seed}
-    return Split("grouped", parameters, split_by_items(samples, items))
+    parameters = {"fold": fold, "folds": folds, "seed": seed, **_unless_unused(train_defects)}
+    return Split("grouped", parameters, split_by_items(samples, items, train_defects))
 
 
 def _deal(groups: Mapping[str, Sequence[Sample]], folds: int, seed: int) -> list[list[str]]:
@@ -315,13 +360,14 @@ def official(
     samples: Sequence[Sample],
     duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the folders ignore them)
     *,
-    train_defects: TrainDefects = "unused",
+    train_defects: SideDefects = "unused",
 ) -> Split:
     """Train on the good images of KolektorSDD2's folder ``train``; test all of its ``test``.
 
-    `train_defects` says whether the defective images of ``train`` are unused or tested.
+    `train_defects` says whether the defective images of ``train`` are unused, train as the authors'
+    do, or are tested.
 
-    On KolektorSDD2: 2085 train, 894 good and 110 defective test, 246 unused.
+    On KolektorSDD2: 2085 good train, 894 good and 110 defective test, 246 unused.
 
     Raises
     ------
@@ -351,12 +397,24 @@ def _check_balanced(*, test_good: int | None = None, val: float = 0.0, **_: obje
         )
 
 
-def _check_vicos(*, fold: int, **_: object) -> None:
+def _check_side(train_defects: SideDefects, *others: str) -> None:
+    choices = ("unused", "train", *others)
+    if train_defects not in choices:
+        raise UsageError(
+            f"--train-defects {train_defects!r} is neither a number nor one of {', '.join(choices)}"
+        )
+
+
+def _check_vicos(*, fold: int, train_defects: SideDefects = "unused", **_: object) -> None:
+    _check_side(train_defects)
     if not 0 <= fold < len(VICOS_TEST_ITEMS):
         raise UsageError(f"there is no fold {fold}: the authors published the folds 0, 1 and 2")
 
 
-def _check_grouped(*, fold: int, folds: int = 3, **_: object) -> None:
+def _check_grouped(
+    *, fold: int, folds: int = DEFAULT_FOLDS, train_defects: SideDefects = "unused", **_: object
+) -> None:
+    _check_side(train_defects)
     if folds < 2:
         raise UsageError(f"{folds} folds are too few: choose at least 2 with --folds")
     if not 0 <= fold < folds:
@@ -367,9 +425,8 @@ def _check_anomalib() -> None:
     """Do nothing: the protocol has no option."""
 
 
-def _check_official(*, train_defects: TrainDefects = "unused") -> None:
-    if train_defects not in get_args(TrainDefects):
-        raise UsageError(f"defective training images go to unused or test, not {train_defects!r}")
+def _check_official(*, train_defects: SideDefects = "unused") -> None:
+    _check_side(train_defects, "test")
 
 
 _WHOLE_NUMBERS = {"seed", "test_good", "fold", "folds"}
@@ -390,4 +447,4 @@ PROTOCOLS: Mapping[str, Callable[..., Split]] = {
     "anomalib": anomalib,
     "official": official,
 }
-"""Protocols by name; called with `Split.parameters`, they return the same split again."""
+"""Protocols by name."""

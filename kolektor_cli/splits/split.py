@@ -11,7 +11,11 @@ from kolektor_cli.samples import Duplicate, DuplicateKind, Label, Sample
 
 SplitName: TypeAlias = Literal["train", "val", "test", "unused"]
 
-TrainDefects: TypeAlias = Literal["unused", "test"]
+SideDefects: TypeAlias = Literal["unused", "test", "train"]
+"""What becomes of the defective samples on the training side."""
+
+TrainDefects: TypeAlias = SideDefects | int
+"""What becomes of them, or how many defective samples train."""
 
 ProtocolName: TypeAlias = Literal["balanced", "vicos", "grouped", "anomalib", "official"]
 
@@ -30,7 +34,8 @@ class SplitOptions:
     protocol
         Name of the protocol; by default ``balanced``, for KolektorSDD2 ``official``.
     seed
-        For ``balanced`` and ``grouped``, and for the windows of the fit ``square``; default 0.
+        For ``balanced`` and ``grouped``, for numbers in `train_defects` and `train_good`, and for
+        the windows of the fit ``square``; default 0.
     test_good
         For ``balanced``: number of good samples to test; by default as many as are defective.
     val
@@ -42,7 +47,11 @@ class SplitOptions:
     drop_leaks
         For ``vicos``: leave out training images that are also tested.
     train_defects
-        For ``official``: the split of the defective images in the folder ``train``.
+        Number of defective samples to train on. Or, where a protocol or a pickle of the authors has
+        a training side: what becomes of all its defective samples, ``unused`` or ``train``, for
+        ``official`` also ``test``; default ``unused``.
+    train_good
+        Number of good samples to train on; by default all. The others are unused.
     file
         Split file to use instead of a protocol: CSV or a pickle of the authors; ``-`` is standard
         input.
@@ -56,6 +65,7 @@ class SplitOptions:
     folds: int | None = None
     drop_leaks: bool = False
     train_defects: TrainDefects | None = None
+    train_good: int | None = None
     file: str | os.PathLike[str] | None = None
 
     def given(self) -> dict[str, object]:
@@ -96,12 +106,14 @@ class Split:
     segmented: Mapping[str, bool] = field(default_factory=dict)
 
 
-def split_by_items(samples: Sequence[Sample], items: Iterable[str]) -> dict[str, SplitName]:
-    """Assign all samples of `items` to test, and the good ones of other items to train."""
+def split_by_items(
+    samples: Sequence[Sample], items: Iterable[str], defective: SplitName = "unused"
+) -> dict[str, SplitName]:
+    """Assign all samples of `items` to test; of other items good ones to train, and `defective`."""
     tested = frozenset(items)
     assigned: dict[str, SplitName] = {}
     for sample in samples:
-        other: SplitName = "train" if sample.label == "good" else "unused"
+        other: SplitName = "train" if sample.label == "good" else defective
         assigned[sample.name] = "test" if sample.item in tested else other
     return assigned
 

@@ -60,16 +60,25 @@ class TreeImage:
         path = self.folder / self.path
         return decode_image(read_file(path), str(path))
 
+    @property
+    def weak(self) -> bool:
+        """Whether this is a defective training image without a mask, so defective somewhere."""
+        trains = self.split == "train" and self.label == "defective"
+        return trains and not (self.folder / mask_path(self.path)).is_file()
+
     def mask(self) -> Pixels:
         """Return the mask: height x width uint8, 255 on defects, else 0.
 
         Raises
         ------
         OutputError, ImageError
-            The mask of a defective image, or a good image itself, cannot be read or decoded.
+            The mask of a defective image, or a good image itself, cannot be read or decoded; or
+            the image is `weak`.
         """
         if self.label == "good":
             return np.zeros(self.image().shape[:2], np.uint8)
+        if self.weak:
+            raise OutputError(f"{self.folder / self.path}: is defective somewhere, but has no mask")
         path = self.folder / mask_path(self.path)
         mask = decode_mask(read_file(path), str(path)).pixels
         return binary(mask)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,28 @@ def make_folder(stage: Path) -> Path:
     folder = stage / FOLDER
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def share_derived(stage: Path, other: Path) -> None:
+    """Give the derived files of one unfinished tree to another one, too.
+
+    They are hard links where the file system has them, else copies.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+    """
+    folder = make_folder(other)
+    for path in make_folder(stage).iterdir():
+        _link_or_copy(path, folder / path.name)
+
+
+def _link_or_copy(path: Path, place: Path) -> None:
+    try:
+        place.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, place)
 
 
 def derive_sample(

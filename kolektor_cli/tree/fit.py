@@ -17,6 +17,9 @@ AskedSize: TypeAlias = Size | Literal["source"] | None
 
 FIT_NAMES: tuple[FitName, ...] = ("stretch", "pad", "crop", "thirds", "square")
 
+WHOLE: tuple[FitName, ...] = ("stretch", "pad")
+"""Fits that show the whole source image."""
+
 MANY: tuple[FitName, ...] = ("thirds", "square")
 """Fits that may make several output images of one source image."""
 

@@ -27,8 +27,6 @@ Kind: TypeAlias = Literal["file", "folder", "link", "other"]
 
 MANIFEST_NAME = "manifest.json"
 
-MASK_FOLDER = "ground_truth/defect"
-
 MASK_ENDING = "_mask"
 
 IMAGE_FOLDERS: Mapping[tuple[SplitName, Label], str] = {
@@ -36,6 +34,7 @@ IMAGE_FOLDERS: Mapping[tuple[SplitName, Label], str] = {
     ("val", "good"): "validation/good",
     ("test", "good"): "test/good",
     ("test", "defective"): "test/defect",
+    ("train", "defective"): "train/defect",
 }
 """Folders of images in the trees of this tool, by split and label."""
 
@@ -45,10 +44,11 @@ _SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 """Names of devices under Windows, which cannot name a folder there."""
 
-_OUR_LEAVES = {*IMAGE_FOLDERS.values(), MASK_FOLDER}
+_MASK_PLACES = (("test/", "ground_truth/"), ("train/", "ground_truth/train_"))
+"""What the folders of defective images begin with, and those of their masks."""
 
 # Trees of other tools may have several types of defect, as MVTec AD has.
-_ANY_LEAF = re.compile(r"train/good|validation/good|test/[^/]+|ground_truth/(?!good$)[^/]+")
+_ANY_LEAF = re.compile(r"train/[^/]+|validation/good|test/[^/]+|ground_truth/(?!good$)[^/]+")
 
 _IMAGE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
@@ -99,6 +99,14 @@ def is_test_of_defects(folder: str) -> bool:
     return folder.startswith("test/") and folder != "test/good"
 
 
+def is_train_of_defects(folder: str) -> bool:
+    """Return whether a leaf folder holds defective training images, for supervised training.
+
+    Their masks may be missing: then only the label of the whole image is known.
+    """
+    return folder.startswith("train/") and folder != "train/good"
+
+
 def split_path(path: str) -> tuple[str, str]:
     """Return folder and stem of a PNG's path; the stem of a mask is without `MASK_ENDING`."""
     folder, _, file = path.rpartition("/")
@@ -116,12 +124,37 @@ def split_and_label(path: str) -> tuple[SplitName, Label] | None:
 def mask_path(image_path: str) -> str:
     """Return the path of a defective image's mask."""
     folder, stem = split_path(image_path)
-    return f"ground_truth/{folder.removeprefix('test/')}/{stem}{MASK_ENDING}.png"
+    return f"{mask_folder(folder)}/{stem}{MASK_ENDING}.png"
+
+
+def mask_folder(image_folder: str) -> str:
+    """Return the folder of the masks of a folder of images."""
+    for images, masks in _MASK_PLACES:
+        if image_folder.startswith(images):
+            return image_folder.replace(images, masks, 1)
+    return f"ground_truth/{image_folder}"
+
+
+def image_folder(mask_folder: str) -> str:
+    """Return the folder of the images of a folder of masks."""
+    for images, masks in reversed(_MASK_PLACES):
+        if mask_folder.startswith(masks):
+            return mask_folder.replace(masks, images, 1)
+    return mask_folder
+
+
+_OUR_LEAVES = {
+    *IMAGE_FOLDERS.values(),
+    *(mask_folder(folder) for (_, label), folder in IMAGE_FOLDERS.items() if label == "defective"),
+}
 
 
 def is_leaf(folder: str, ours: bool) -> bool:
     """Return whether a folder may hold images or masks; with `ours`, in a tree of this tool."""
-    return folder in _OUR_LEAVES if ours else _ANY_LEAF.fullmatch(folder) is not None
+    if ours:
+        return folder in _OUR_LEAVES
+    misnamed = is_train_of_defects(folder) and is_called_good(folder)
+    return _ANY_LEAF.fullmatch(folder) is not None and not misnamed
 
 
 def is_above_leaf(folder: str, ours: bool) -> bool:
@@ -184,8 +217,8 @@ def _check_order(paths: Iterable[str]) -> Iterator[Finding]:
         folder, stem = split_path(path)
         stems[folder].append(stem)
     for folder, images in stems.items():
-        masks = stems.get(folder.replace("test/", "ground_truth/", 1), [])
-        if folder.startswith("test/") and sorted(masks) == sorted(images):
+        masks = stems.get(mask_folder(folder), [])
+        if not is_mask(f"{folder}/") and sorted(masks) == sorted(images):
             wrong = [image for image, mask in zip(images, masks, strict=True) if image != mask]
             if wrong:
                 message = "does not sort as its mask does; consumers that pair by order go wrong"

@@ -8,10 +8,12 @@ from pathlib import PurePosixPath
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.tree.layout import (
+    image_folder,
     image_suffix,
     is_called_good,
     is_mask,
     is_test_of_defects,
+    is_train_of_defects,
     mask_path,
     split_path,
 )
@@ -21,7 +23,9 @@ _MASK_ENDINGS = ("", "_mask", "-mask", "_gt", "_label", "_seg", "_segmentation")
 
 
 def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
-    """Yield an error for each defective image without a mask and each mask without an image.
+    """Yield an error for each defective test image without a mask and each mask without an image.
+
+    Defective training images need no masks: their pixel labels may not be known.
 
     `paths` are all files of the tree: a mask that has another name, format or place than consumers
     expect is named, and not reported a second time as the mask of no image. Images in a folder that
@@ -32,7 +36,8 @@ def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
     wanted = _wanted_masks(present)
     masks_by_image = _masks_by_image(files)
     claimed: set[str] = set()
-    for mask in sorted(wanted.keys() - present):
+    weak = {mask for mask, path in wanted.items() if is_train_of_defects(split_path(path)[0])}
+    for mask in sorted(wanted.keys() - present - weak):
         others = masks_by_image.get(mask_path(wanted[mask]), [])
         claimed.update(others)
         yield Finding("error", "no-mask", wanted[mask], _no_mask(mask, others))
@@ -46,7 +51,7 @@ def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
 
 
 def _wanted_masks(present: Collection[str]) -> dict[str, str]:
-    """Map the path of each mask that must be there to its image."""
+    """Map the path of each mask that a defective image should have to the image."""
     folders = {split_path(path)[0] for path in present}
     misnamed = {
         folder
@@ -58,7 +63,8 @@ def _wanted_masks(present: Collection[str]) -> dict[str, str]:
     return {
         mask_path(path): path
         for path in present
-        if is_test_of_defects(folder := split_path(path)[0]) and folder not in misnamed
+        if (is_test_of_defects(folder := split_path(path)[0]) and folder not in misnamed)
+        or is_train_of_defects(folder)
     }
 
 
@@ -102,4 +108,4 @@ def _no_mask(mask: str, others: Sequence[str]) -> str:
 def _image_of(mask: str) -> str:
     """Return the path, without suffix, of the image of a mask, or of a folder of masks."""
     folder, stem = split_path(mask)
-    return f"{folder.replace('ground_truth/', 'test/', 1)}/{stem}"
+    return f"{image_folder(folder)}/{stem}"

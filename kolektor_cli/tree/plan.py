@@ -11,7 +11,7 @@ from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.split import Split, SplitName
-from kolektor_cli.tree.fit import MANY, fit_options
+from kolektor_cli.tree.fit import MANY, WHOLE, fit_options
 from kolektor_cli.tree.layout import (
     IMAGE_FOLDERS,
     Color,
@@ -29,7 +29,7 @@ MIN_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """One image to write, with its mask if it is defective.
+    """One image to write, with its mask if it is defective and not weakly labelled.
 
     Paths are relative to the category folder, with forward slashes.
     """
@@ -46,7 +46,7 @@ class Plan:
     """Everything that decides the bytes of a tree.
 
     `options` are those of the command, as the manifest records them. `lost` names the defective
-    test samples without a defective output image, `unused` the samples that the split leaves out;
+    samples in use without a defective output image, `unused` the samples that the split leaves out;
     `left_out` comes from the `Scan`.
     """
 
@@ -89,8 +89,10 @@ def make_plan(
     ------
     UsageError
         The category cannot name a folder; no image is left to train on, or no good or no defective
-        image to test; or names collide, or sort in another order than their masks.
+        image to test; names collide, or sort in another order than their masks; or the fit cuts
+        images of which only the label of the whole may be known.
     """
+    _refuse_cut_weak(scan.samples, split, fitted)
     options = {**fit_options(fitted.fit), "color": color, "names": names}
     if depth is not None:
         options["depth"] = depth
@@ -111,10 +113,10 @@ def make_plan(
 
 
 def _lost(samples: Sequence[Sample], split: Split, fitted: Views) -> Iterator[str]:
-    """Yield the names of the defective test samples without a defective view."""
+    """Yield the names of the defective samples in use without a defective view."""
     for sample in samples:
-        tested = sample.label == "defective" and split.assigned[sample.name] != "unused"
-        if tested and all(view.label == "good" for view in fitted.views[sample.name]):
+        used = sample.label == "defective" and split.assigned[sample.name] != "unused"
+        if used and all(view.label == "good" for view in fitted.views[sample.name]):
             yield sample.name
 
 
@@ -137,6 +139,7 @@ def _plan_images(
             sample,
             split.assigned[sample.name],
             view,
+            _is_weak(sample, split),
             f"{folder}/{f'{number:0{digits}}' if names == 'index' else stem}.png",
         )
         for folder, members in folders.items()
@@ -155,8 +158,27 @@ def _endings(fitted: Views) -> list[str]:
     return [f"_{number:0{digits}}" for number in range(most)]
 
 
-def _plan_image(sample: Sample, split: SplitName, view: View, path: str) -> PlannedImage:
-    mask = mask_path(path) if view.label == "defective" else None
+def _is_weak(sample: Sample, split: Split) -> bool:
+    """Return whether a split trains with the label of a defective image alone, not its pixels'."""
+    trains = sample.label == "defective" and split.assigned[sample.name] == "train"
+    return trains and not split.segmented.get(sample.name, True)
+
+
+def _refuse_cut_weak(samples: Sequence[Sample], split: Split, fitted: Views) -> None:
+    if fitted.fit.name in WHOLE:
+        return
+    for sample in samples:
+        if _is_weak(sample, split):
+            raise UsageError(
+                f"{sample.name} trains without its pixel labels, and only they tell which parts "
+                f"that --fit {fitted.fit.name} cuts are defective; use --fit stretch or pad"
+            )
+
+
+def _plan_image(
+    sample: Sample, split: SplitName, view: View, weak: bool, path: str
+) -> PlannedImage:
+    mask = mask_path(path) if view.label == "defective" and not weak else None
     return PlannedImage(sample, split, view, path, mask)
 
 

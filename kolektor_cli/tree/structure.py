@@ -20,6 +20,7 @@ from kolektor_cli.tree.layout import (
     is_leaf,
     is_mask,
     is_test_of_defects,
+    is_train_of_defects,
     split_path,
 )
 
@@ -54,6 +55,8 @@ def check_structure(entries: Entries, *, ours: bool) -> Iterator[Finding]:
     yield from _check_files(entries, odd, ours)
     renamed = {_right_name(folder, entries, ours) for folder in odd if _images(entries, folder)}
     yield from _check_presence(entries, renamed)
+    if not ours:
+        yield from _check_train_defects(entries, odd)
 
 
 def _odd_folders(entries: Entries, ours: bool) -> list[str]:
@@ -61,6 +64,8 @@ def _odd_folders(entries: Entries, ours: bool) -> list[str]:
     odd: list[str] = []
     for path, kind in sorted(entries.items()):
         expected = is_leaf(path, ours) or is_above_leaf(path, ours)
+        if not ours and is_train_of_defects(path) and "train/good" not in entries:
+            expected = False  # most likely the good images, under another name
         if kind == "folder" and not expected and not _is_below(path, odd):
             odd.append(path)
     return odd
@@ -116,8 +121,7 @@ def _right_name(folder: str, entries: Entries, ours: bool) -> str | None:
         found = (right for right, names in _TOP_NAMES.items() if last.casefold() in names)
         return next(found, None)
     if parent in ("train", "validation"):
-        alone = not any(is_leaf(other, ours) for other in _folders_in(parent, entries))
-        alone = alone and len(_folders_in(parent, entries)) == 1
+        alone = len(_folders_in(parent, entries)) == 1
         return f"{parent}/good" if is_called_good(last) or alone else None
     if parent == "test" and ours:
         return "test/good" if is_called_good(last) else "test/defect"
@@ -293,6 +297,18 @@ def _place(paths: Sequence[str]) -> str:
             break
         common.append(same[0])
     return "/".join(common)
+
+
+def _check_train_defects(entries: Entries, odd: Sequence[str]) -> Iterator[Finding]:
+    """Yield a warning for each folder of defective images to train on."""
+    for folder in sorted(filter(is_train_of_defects, entries)):
+        images = _images(entries, folder)
+        if entries[folder] == "folder" and folder not in odd and images:
+            message = (
+                f"holds {_number(images)}, for supervised training if they are defective: codes "
+                "that train on all folders take them for good"
+            )
+            yield Finding("warning", "train-defects", folder, message)
 
 
 def _check_presence(entries: Entries, renamed: Collection[str | None]) -> Iterator[Finding]:

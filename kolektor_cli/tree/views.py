@@ -30,7 +30,7 @@ from kolektor_cli.io.source import Source
 from kolektor_cli.raw.load import read_mask
 from kolektor_cli.samples import Label, Sample
 from kolektor_cli.splits.split import Split, SplitName
-from kolektor_cli.tree.fit import Fit
+from kolektor_cli.tree.fit import WHOLE, Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _views(fit: Fit, source: Source, sample: Sample) -> tuple[View, ...]:
 
 
 def _needs_mask(fit: Fit, sample: Sample) -> bool:
-    return fit.name not in ("stretch", "pad") and sample.label == "defective"
+    return fit.name not in WHOLE and sample.label == "defective"
 
 
 def views_of(fit: Fit, sample: Sample, mask: Pixels | None) -> tuple[View, ...]:

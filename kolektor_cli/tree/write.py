@@ -89,7 +89,7 @@ def _by_sample(planned_images: Iterable[PlannedImage]) -> dict[str, list[Planned
 def _are_made(views: Sequence[PlannedImage], made: Mapping[str, Sequence[DerivedView]]) -> bool:
     """Return whether the files of every view of a sample are in `made`."""
     there = {(view.geometry, view.mask is None) for view in made.get(views[0].sample.name, ())}
-    return all((planned.view.geometry, planned.mask_path is None) in there for planned in views)
+    return all((p.view.geometry, p.view.label == "good") in there for p in views)
 
 
 def _write_sample(

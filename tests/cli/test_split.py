@@ -45,7 +45,7 @@ def test_split_writes_a_file_and_nothing_to_standard_output(
         (lambda text: text.replace("kos01/Part1", "kos77/Part1"), "no usable sample 'kos77/Part1'"),
         (lambda text: text + text.splitlines()[-1], "is repeated"),
         (lambda text: "\n".join(text.splitlines()[:-1]), "does not say where kos03/Part3"),
-        (lambda text: text.replace("defective,test", "defective,train", 1), "is defective"),
+        (lambda text: text.replace("defective,test", "defective,val", 1), "is defective"),
         (lambda text: "../../x" + text, "no column sample"),
     ],
 )

@@ -13,6 +13,10 @@ import pytest
 from kolektor_cli import convert, synthesize
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.consumers.needs import Offer, guide_for
+from kolektor_cli.samples import LABELS
+from kolektor_cli.splits.protocols import make_split
+from kolektor_cli.splits.split import find_leaks
+from tests.samples import count_samples, official
 
 DOCS = Path(str(resources.files("kolektor_cli"))) / "docs"
 BLOCK = re.compile(r"^```python ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -47,3 +51,24 @@ def test_guide_to_training_has_the_commands_that_convert_prints(name: ConsumerNa
     offer = Offer(Path("/data"), consumer.category or "metal", sizes, consumer.colors)
     for command in guide_for(name, offer, ()).commands:
         assert command in re.sub(" +", " ", shown)
+
+
+def test_table_of_protocols_is_true() -> None:
+    samples, duplicates = official()
+    guide = (DOCS / "protocols.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+) (--.*?)` \| (\d[\d |]*) \|$", guide, re.MULTILINE)
+    assert len(rows) == 6
+    for protocol, options, numbers in rows:
+        asked: dict[str, int | str | bool] = {}
+        for option in options.removeprefix("--").split(" --"):
+            name, _, value = option.partition(" ")
+            given = int(value) if value.isdecimal() else value
+            asked[name.replace("-", "_")] = True if given == "" else given
+        made = make_split(protocol, samples, duplicates, asked)
+        counts = count_samples(made, samples)
+        unused = counts["unused", "good"] + counts["unused", "defective"]
+        leaks = len(find_leaks(made.assigned, duplicates))
+        assert [int(number) for number in numbers.split("|")] == [
+            *(counts[side, label] for side in ("train", "test") for label in LABELS),
+            *(unused, leaks),
+        ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample
-from kolektor_cli.splits.files import COLUMNS, read_split, split_rows
+from kolektor_cli.splits.files import COLUMNS, check_split_file, read_split, split_rows
 from kolektor_cli.splits.protocols import balanced
 from kolektor_cli.splits.split import Split
 from tests.samples import fractions, make_sample, make_samples, sample_tuples, seeds
@@ -92,11 +92,21 @@ def test_empty_lines_and_empty_labels_do_not_matter() -> None:
     assert read_split(data, SAMPLES, "s.csv").assigned == balanced(SAMPLES).assigned
 
 
-def test_defective_sample_may_be_unused() -> None:
+@pytest.mark.parametrize("side", ["unused", "train"])
+def test_defective_sample_may_be_unused_or_train(side: str) -> None:
     data = write_csv(rows_of(SAMPLES)).replace(
-        b"kos01/Part0,kos01,kos01,defective,test", b"kos01/Part0,kos01,kos01,defective,unused"
+        b"kos01/Part0,kos01,kos01,defective,test",
+        f"kos01/Part0,kos01,kos01,defective,{side}".encode(),
     )
-    assert read_split(data, SAMPLES, "s.csv").assigned["kos01/Part0"] == "unused"
+    assert read_split(data, SAMPLES, "s.csv").assigned["kos01/Part0"] == side
+
+
+def test_table_says_itself_what_trains() -> None:
+    data = write_csv(rows_of(SAMPLES))
+    with pytest.raises(SplitFileError, match=r"s\.csv: says itself what trains"):
+        read_split(data, SAMPLES, "s.csv", train_defects="train")
+    with pytest.raises(SplitFileError, match=r"s\.csv: says itself what trains"):
+        check_split_file(data, "s.csv", train_defects="train")
 
 
 def edited(old: str, new: str) -> bytes:
@@ -122,7 +132,6 @@ ROW_2 = "kos01/Part0,kos01,kos01,defective,test"
         (edited(ROW_2, "kos01/Part0,kos01,kos01,defective,"), "my.csv, line 2: '' is not a split"),
         (edited(ROW_2, "kos01/Part0"), "my.csv, line 2: None is not a split"),
         (edited(ROW_2, "kos01/Part0,kos01,kos01,good,test"), "line 2: .* defective, not 'good'"),
-        (edited(ROW_2, "kos01/Part0,kos01,kos01,defective,train"), "line 2: .*go to train"),
         (edited(ROW_2, "kos01/Part0,kos01,kos01,defective,val"), "line 2: .*go to val"),
         (edited("sample,item", "name,item"), "my.csv, line 1: .* no column sample"),
         (edited("label,split", "label,set"), "my.csv, line 1: .* no column split"),

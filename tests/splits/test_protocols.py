@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kolektor_cli.errors import UsageError
 from kolektor_cli.raw.releases import kolektorsdd
 from kolektor_cli.samples import Duplicate, Sample, connected
+from kolektor_cli.splits.drawn import seeded_order
 from kolektor_cli.splits.protocols import (
     PROTOCOLS,
     VICOS_TEST_ITEMS,
@@ -22,7 +23,6 @@ from kolektor_cli.splits.protocols import (
     balanced,
     grouped,
     make_split,
-    seeded_order,
     vicos,
 )
 from kolektor_cli.splits.protocols import official as official_split
@@ -30,6 +30,7 @@ from kolektor_cli.splits.split import Split, SplitName, find_leaks
 from tests.samples import (
     Dataset,
     count_samples,
+    datasets,
     fractions,
     make_sample,
     make_samples,
@@ -39,28 +40,6 @@ from tests.samples import (
     seeds,
     with_groups,
 )
-
-
-@st.composite
-def datasets(draw: st.DrawFn) -> Dataset:
-    """Draw items with good and defective parts, some of which are pictures of each other."""
-    samples = []
-    for item in range(draw(st.integers(2, 12))):
-        labels = draw(
-            st.lists(st.sampled_from([False, False, False, True]), min_size=1, max_size=6)
-        )
-        samples += [
-            make_sample(f"kos{item:02}/Part{part}", defective=defective)
-            for part, defective in enumerate(labels)
-        ]
-    count = len(samples)
-    places = st.tuples(st.integers(0, count - 1), st.integers(0, count - 1))
-    pairs = [
-        (samples[min(pair)], samples[max(pair)])
-        for pair in draw(st.lists(places, max_size=8))
-        if pair[0] != pair[1] and samples[pair[0]].label == samples[pair[1]].label
-    ]
-    return with_groups(samples, pairs)
 
 
 def sides(split: Split, groups: dict[str, str]) -> dict[str, set[str]]:
@@ -271,8 +250,12 @@ def test_protocols_of_one_release_say_what_to_use_for_the_other() -> None:
         official_split(official()[0])
     with pytest.raises(UsageError, match="for KolektorSDD2 choose official"):
         vicos(official_2(), fold=0)
-    with pytest.raises(UsageError, match="unused or test, not 'train'"):
-        official_split(official_2(), train_defects="train")  # type: ignore[arg-type]
+    with pytest.raises(
+        UsageError, match="'val' is neither a number nor one of unused, train, test"
+    ):
+        official_split(official_2(), train_defects="val")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"'test' is neither a number nor one of unused, train$"):
+        vicos(official()[0], fold=0, train_defects="test")
 
 
 def test_other_protocols_split_kolektorsdd2_as_any_other() -> None:

@@ -125,6 +125,20 @@ def test_published_folds_train_on_the_listed_items(real: Path, listed: int, fold
         assert split.assigned == vicos(samples, fold=fold).assigned
 
 
+def test_listed_defective_samples_train_if_asked_for() -> None:
+    samples, _ = official()
+    data = few("kos04", "kos05", segmented=False)
+    usual = read_split(data, samples, "split.pyb", fold=0)
+    split = read_split(data, samples, "split.pyb", fold=0, train_defects="train")
+    moved = {n for n, side in split.assigned.items() if side != usual.assigned[n]}
+    assert moved == {s.name for s in samples if s.item in ("kos04", "kos05") and s.defect_pixels}
+    assert {split.assigned[name] for name in moved} == {"train"}
+    assert split.segmented == usual.segmented
+    assert (usual.parameters, split.parameters) == (
+        {"fold": 0}, {"fold": 0, "train_defects": "train"},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("segmented", [0, 5, 10, 15, 20, 33])
 def test_published_folds_say_what_is_segmented(real: Path, segmented: int) -> None:
     samples, _ = official()

@@ -12,8 +12,10 @@ from kolektor_cli.findings import Finding
 from kolektor_cli.tree.layout import (
     Kind,
     check_names,
+    image_folder,
     is_mask,
     is_test_of_defects,
+    mask_folder,
     mask_path,
     split_path,
 )
@@ -118,7 +120,7 @@ def test_entry_that_consumers_do_not_expect_is_an_error_in_any_tree(path: str) -
 @pytest.mark.parametrize(
     "folder",
     [
-        *("extra", "train/defect", "train/good/sub", "test/crack", "ground_truth/good"),
+        *("extra", "train/bad", "train/good/sub", "test/crack", "ground_truth/good"),
         *("ground_truth/crack", "validation/defect", "Train", "val", "test/good/defect"),
     ],
 )
@@ -128,11 +130,37 @@ def test_folder_that_we_do_not_make_is_an_error(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["extra", "train/defect", "ground_truth/good", "test/crack/sub", "val"]
+    "folder", ["extra", "validation/defect", "ground_truth/good", "test/crack/sub", "val"]
 )
 def test_folder_that_no_consumer_expects_is_an_error_in_any_tree(folder: str) -> None:
     found = structure(entries(*MVTEC, f"{folder}/000.png"), ours=False)
     assert ("error", "unexpected-folder", folder) in found
+
+
+def test_defective_images_to_train_on_are_expected_with_or_without_masks() -> None:
+    images = [f"train/defect/00{number}.png" for number in range(2)]
+    masks = [f"ground_truth/train_defect/00{number}_mask.png" for number in range(2)]
+    assert structure(entries(*OURS, *images)) == []
+    assert structure(entries(*OURS, *images, *masks)) == []
+    for files in (images, [*images, *masks]):
+        found = structure(entries(*MVTEC, *files), ours=False)
+        assert ("warning", "train-defects", "train/defect") in found
+        assert [f for f in found if f[0] == "error"] == []
+
+
+@pytest.mark.parametrize("folder", ["train/OK", "train/normal"])
+def test_good_images_by_another_name_are_no_defective_ones(folder: str) -> None:
+    found = structure(entries(*MVTEC, f"{folder}/000.png"), ours=False)
+    assert ("error", "unexpected-folder", folder) in found
+
+
+@given(st.sampled_from(["test", "train"]), st.sampled_from(["defect", "crack"]))
+def test_masks_and_images_find_each_other(split: str, kind: str) -> None:
+    folder = f"{split}/{kind}"
+    assert image_folder(mask_folder(folder)) == folder
+    assert mask_path(f"{folder}/001.png") == f"{mask_folder(folder)}/001_mask.png"
+    other = {"test": "train", "train": "test"}[split]
+    assert mask_folder(folder) != mask_folder(f"{other}/{kind}")
 
 
 @pytest.mark.parametrize("folder", ["validation/good", "validation"])

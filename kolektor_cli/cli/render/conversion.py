@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from kolektor_cli.cli.render.tables import (
+    Cell,
     JsonObject,
     Table,
     counts_json,
@@ -17,7 +18,7 @@ from kolektor_cli.cli.render.tables import (
 )
 from kolektor_cli.core.conversion import Conversion
 from kolektor_cli.findings import first_names
-from kolektor_cli.samples import Sample
+from kolektor_cli.samples import LABELS, Sample
 from kolektor_cli.tree.defects import FitSummary
 from kolektor_cli.tree.fit import SQUEEZED, Fit, fit_of, squeezed_by, turned_size
 from kolektor_cli.tree.plan import Plan
@@ -172,6 +173,22 @@ def conversion_tables(conversion: Conversion) -> list[Table]:
     if conversion.summary:
         tables += [*fit_tables(conversion.summary), plan_table(conversion.plan)]
     return tables
+
+
+def folds_table(folds: Sequence[Conversion]) -> Table:
+    """Make a table of the trees of all folds: images per split, and what leaks."""
+    columns = (
+        *("folder", "train good", "train defective", "test good", "test defective", "unused"),
+        "leaks",
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for fold in folds:
+        numbers = [
+            fold.counts.get((split, label), 0) for split in ("train", "test") for label in LABELS
+        ]
+        unused = sum(fold.counts.get(("unused", label), 0) for label in LABELS)
+        rows.append((str(fold.target), *numbers, unused, len(fold.leaks)))
+    return Table("Folds", columns, tuple(rows))
 
 
 def conversion_lines(conversion: Conversion) -> Iterator[str]:
