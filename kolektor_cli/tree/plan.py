@@ -92,7 +92,6 @@ def make_plan(
         image to test; names collide, or sort in another order than their masks; or the fit cuts
         images of which only the label of the whole may be known.
     """
-    _refuse_cut_weak(scan.samples, split, fitted)
     options = {**fit_options(fitted.fit), "color": color, "names": names}
     if depth is not None:
         options["depth"] = depth
@@ -124,6 +123,7 @@ def _plan_images(
     samples: Sequence[Sample], split: Split, fitted: Views, names: Names
 ) -> tuple[PlannedImage, ...]:
     """Give every view of the samples in use its path."""
+    _refuse_cut_weak(samples, split, fitted)
     folders: dict[str, list[_Member]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
     endings = _endings(fitted)
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):

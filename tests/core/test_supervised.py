@@ -205,6 +205,7 @@ def test_codes_that_take_all_of_train_for_good_are_refused(
     ]
     assert ("train-defects" in findings) == (name in READ_ALL_OF_TRAIN)
     if name in READ_ALL_OF_TRAIN:
+        (raw / "train/10001.png").write_bytes(b"")  # a scan finds this
         options = replace(SMALL, split=SplitOptions(train_defects=1), consumers=name, size=None)
         with pytest.raises(UsageError, match=f"--for {name}: .* takes all images in train"):
             convert(raw, tmp_path / "o", options)

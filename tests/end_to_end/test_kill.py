@@ -107,6 +107,25 @@ def test_killed_at_random_moments_under_force_one_of_the_two_trees_is_there(
     assert state(source) == before
 
 
+@pytest.mark.parametrize("every", SERIES)
+def test_killed_with_all_folds_each_is_there_whole_or_not_at_all(
+    forks: Forks, source: Path, tmp_path: Path, every: int
+) -> None:
+    folds = [tmp_path / f"out/fold{number}" for number in range(3)]
+    arguments = ("convert", source, tmp_path / "out", *OPTIONS, "--protocol", "grouped",
+                 "--all-folds")  # fmt: skip
+    assert forks.run(*arguments).code == 0
+    whole = [tree_at(fold) for fold in folds]
+    shutil.rmtree(tmp_path / "out")
+    for _ in killed(forks, MOMENTS // every, 2, *arguments):
+        for fold, tree in zip(folds, whole, strict=True):
+            assert not fold.exists() or tree_at(fold) in (None, tree)
+        assert forks.run(*arguments, "--force").code == 0
+        assert [tree_at(fold) for fold in folds] == whole
+        assert [names_in(fold) for fold in folds] == [["metal"]] * 3
+        shutil.rmtree(tmp_path / "out")
+
+
 LAST_STEPS = 80
 """Steps before the end that hold the bringing to disk, the naming and the removal of the old."""
 
