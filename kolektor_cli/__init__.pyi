@@ -53,6 +53,9 @@ from .imaging.geometry import box_to_source as box_to_source
 from .imaging.geometry import to_output as to_output
 from .imaging.geometry import to_source as to_source
 from .raw.archives import ArchiveName as ArchiveName
+from .raw.layout_options import LayoutName as LayoutName
+from .raw.layout_options import LayoutOptions as LayoutOptions
+from .raw.layout_options import NoMask as NoMask
 from .raw.releases import ReleaseLayout as ReleaseLayout
 from .raw.scan import Scan as Scan
 from .raw.synthetic import SyntheticCounts as SyntheticCounts

@@ -20,8 +20,10 @@ from kolektor_cli.cli.options import (
     SplitFileOption,
     TrustMasksOption,
     parse_size,
+    takes_layout_options,
     takes_split_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.splits.split import DEFAULT_SPLIT, SplitOptions
 from kolektor_cli.tree.layout import Color, Names
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from kolektor_cli.core.conversion import Conversion
 
 
+@takes_layout_options
 @takes_split_options
 def convert(
     source: SourceArgument,
@@ -40,6 +43,7 @@ def convert(
         str | None,
         typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
     ] = None,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     consumers: ConsumersOption = None,
     fit: FitOption = None,
     size: SizeOption = None,
@@ -100,6 +104,7 @@ def convert(
       kolektor convert KolektorSDD2.zip data --train-defects test
       kolektor convert KolektorSDD.zip data --for patchcore
       kolektor convert KolektorSDD.zip data --for cflow --for uniad
+      kolektor convert photos data --layout pairs --mask-suffix _mask
     """
     from kolektor_cli.cli.output import Console
     from kolektor_cli.consumers.catalogue import names_of
@@ -108,6 +113,7 @@ def convert(
     from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
+        layout=layout,
         category=category,
         consumers=names_of(consumers or ()),
         fit=fit,
