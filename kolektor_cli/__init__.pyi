@@ -64,6 +64,7 @@ from .reports.sheet import Page as Page
 from .samples import Duplicate as Duplicate
 from .samples import DuplicateKind as DuplicateKind
 from .samples import Label as Label
+from .samples import MaskRule as MaskRule
 from .samples import OfficialSplit as OfficialSplit
 from .samples import Sample as Sample
 from .scoring.figures import DEFINITIONS as DEFINITIONS

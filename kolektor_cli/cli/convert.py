@@ -41,7 +41,10 @@ def convert(
     ],
     category: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
+        typer.Option(
+            metavar="NAME",
+            help="Name of that folder; default: metal, kolektorsdd2, or for pairs the source's.",
+        ),
     ] = None,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     consumers: ConsumersOption = None,

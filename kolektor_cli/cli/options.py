@@ -97,7 +97,7 @@ SizeOption: TypeAlias = Annotated[
     typer.Option(
         metavar="SIZE",
         help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
-        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
+        "Default: 500x1240, of KolektorSDD2 230x630, of pairs source, for square 500.",
     ),
 ]
 

@@ -22,6 +22,9 @@ Point = tuple[float, float]
 
 _MARK = 255
 
+_FARTHEST = 100_000
+"""The largest coordinate, in pixels: Pillow takes long to draw larger circles, or loses them."""
+
 
 class _Shape(msgspec.Struct):
     points: list[Point]
@@ -61,8 +64,9 @@ def decode_labelme(data: bytes, name: str) -> Mask:
 
 def _draw(draw: ImageDraw.ImageDraw, shape: _Shape, name: str) -> None:
     kind, points = shape.shape_type or "polygon", shape.points
-    if not all(math.isfinite(value) for point in points for value in point):
-        raise ImageError(f"{name}: has a {kind} with a coordinate that is not finite; fix it")
+    # NaN compares as False, too.
+    if not all(abs(value) <= _FARTHEST for point in points for value in point):
+        raise ImageError(f"{name}: has a {kind} that reaches far out of the image; draw it again")
     if kind in ("polygon", "oriented_rectangle") and len(points) > 2:
         draw.polygon(points, fill=_MARK, outline=_MARK)
     elif kind == "rectangle" and len(points) == 2:

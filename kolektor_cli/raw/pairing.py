@@ -347,7 +347,7 @@ def pairing_problem(
     if not files.masks and no_mask is None:
         missing = f": {part}{release.mask_ending}{release.mask_suffix} is missing"
         what = missing if release.names else ""
-        message = f"has no mask{what}{hint}; '--no-mask good' takes images without one for good"
+        message = f"has no mask{what}{hint} ('--no-mask good' takes such images for good)"
         return Finding("error", "image-without-mask", files.images[0], message)
     if not files.images:
         missing = f": {part}{release.image_suffix} is missing" if release.names else ""

@@ -64,18 +64,19 @@ def pair_own(
         else:
             strays[name.rpartition("/")[0]].append(name)
     candidates = _candidates(images, options)
-    for name in _give_masks(candidates, masks):
+    unused = _give_masks(candidates, masks)
+    _refuse_no_pair(source, candidates, unused)
+    for name in unused:
         strays[name.rpartition("/")[0]].append(name)
-    _refuse_no_pair(source, candidates)
     findings = unread_images(strays, {name.rpartition("/")[0] for name in (*images, *masks)})
     message = "ignored, being no image or mask of a sample"
     return candidates, [*findings, *stray_findings("warning", strays, message)]
 
 
-def _refuse_no_pair(source: Source, candidates: Candidates) -> None:
+def _refuse_no_pair(source: Source, candidates: Candidates, unused: Sequence[str]) -> None:
     if any(files.problem or (files.images and files.masks) for files in candidates.values()):
         return
-    masks = [mask for files in candidates.values() for mask in files.masks]
+    masks = [*(mask for files in candidates.values() for mask in files.masks), *unused]
     seen = f"{masks[0]} is a mask, and no image has its name" if masks else "no file is a mask"
     raise SourceError(
         f"{source.path}: holds no image with a mask: {seen}; say with --mask-suffix how masks are "
