@@ -57,6 +57,9 @@ from .imaging.geometry import box_to_source as box_to_source
 from .imaging.geometry import to_output as to_output
 from .imaging.geometry import to_source as to_source
 from .raw.archives import ArchiveName as ArchiveName
+from .raw.layout_options import LayoutName as LayoutName
+from .raw.layout_options import LayoutOptions as LayoutOptions
+from .raw.layout_options import NoMask as NoMask
 from .raw.releases import ReleaseLayout as ReleaseLayout
 from .raw.scan import Scan as Scan
 from .raw.synthetic import SyntheticCounts as SyntheticCounts
@@ -65,6 +68,7 @@ from .reports.sheet import Page as Page
 from .samples import Duplicate as Duplicate
 from .samples import DuplicateKind as DuplicateKind
 from .samples import Label as Label
+from .samples import MaskRule as MaskRule
 from .samples import OfficialSplit as OfficialSplit
 from .samples import Sample as Sample
 from .scoring.figures import DEFINITIONS as DEFINITIONS

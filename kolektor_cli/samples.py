@@ -25,14 +25,32 @@ LABELS: tuple[Label, ...] = ("good", "defective")
 
 
 @dataclass(frozen=True, slots=True)
+class MaskRule:
+    """How the values of a mask file become marks.
+
+    A pixel is marked if its value, of 0 to 255, is above `threshold`. Then each mark grows to a
+    square of `dilate` x `dilate` pixels around it; `dilate` is odd.
+    """
+
+    threshold: int = 0
+    dilate: int = 1
+
+
+PLAIN_MASKS = MaskRule()
+"""Every non-zero pixel is marked, and no mark grows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One image of the source with its mask.
 
     `name` is ``item/part``. Where the release itself splits its images, each image is an item,
-    `name` is ``train/number`` or ``test/number``, and `official_split` is not None. `group` names
+    `name` is ``train/number`` or ``test/number``, and `official_split` is not None. Of people's own
+    images, `name` is the image's path without its suffix. `group` names
     the physical item; items that share a picture are one physical item. `image` and `mask` are the
-    names of the two files in the source. Sizes are in pixels. `defect_pixels` counts the mask's
-    non-zero pixels. The hashes are SHA-256 of the two files' bytes, in hexadecimal.
+    names of the two files in the source; `mask` and its hash are empty if the image has none. Sizes
+    are in pixels. `defect_pixels` counts the pixels that `mask_rule` marks in the mask. The hashes
+    are SHA-256 of the two files' bytes, in hexadecimal.
     """
 
     name: str
@@ -46,10 +64,11 @@ class Sample:
     image_sha256: str
     mask_sha256: str
     official_split: OfficialSplit | None = None
+    mask_rule: MaskRule = PLAIN_MASKS
 
     @property
     def label(self) -> Label:
-        """``defective`` if the mask has a non-zero pixel, else ``good``."""
+        """``defective`` if a pixel is marked, else ``good``."""
         return "defective" if self.defect_pixels else "good"
 
 

@@ -14,6 +14,7 @@ from kolektor_cli.imaging.pixels import Pixels, pixels_sha256
 from kolektor_cli.imaging.resample import transform_mask
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.layout_options import layout_of
 from kolektor_cli.raw.load import read_image, read_mask
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample
@@ -63,6 +64,7 @@ def _check_by_manifest(
     try:
         fit = fit_of(found.options)
         check_depth(found.options.get("depth"))
+        layout_of(found.options)
     except UsageError as error:
         return [Finding("error", "wrong-options", MANIFEST_NAME, str(error))]
     used = {entry.sample for entry in found.files}

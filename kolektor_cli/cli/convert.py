@@ -21,8 +21,10 @@ from kolektor_cli.cli.options import (
     SplitFileOption,
     TrustMasksOption,
     parse_size,
+    takes_layout_options,
     takes_split_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.splits.split import DEFAULT_SPLIT, SplitOptions
 from kolektor_cli.tree.layout import Color, Names
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from kolektor_cli.core.conversion import Conversion
 
 
+@takes_layout_options
 @takes_split_options
 def convert(
     source: SourceArgument,
@@ -39,8 +42,12 @@ def convert(
     ],
     category: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name of that folder; default: metal, or kolektorsdd2."),
+        typer.Option(
+            metavar="NAME",
+            help="Name of that folder; default: metal, kolektorsdd2, or for pairs the source's.",
+        ),
     ] = None,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     consumers: ConsumersOption = None,
     fit: FitOption = None,
     size: SizeOption = None,
@@ -111,6 +118,7 @@ def convert(
       kolektor convert KolektorSDD.zip data --protocol vicos --all-folds
       kolektor convert KolektorSDD.zip data --for patchcore
       kolektor convert KolektorSDD.zip data --for cflow --for uniad
+      kolektor convert photos data --layout pairs --mask-suffix _mask
     """
     from kolektor_cli.cli.output import Console
     from kolektor_cli.consumers.catalogue import names_of
@@ -119,6 +127,7 @@ def convert(
     from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
+        layout=layout,
         category=category,
         consumers=names_of(consumers or ()),
         fit=fit,

@@ -14,11 +14,15 @@ from kolektor_cli.cli.options import (
     SizeOption,
     SourceArgument,
     parse_size,
+    takes_layout_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 
 
+@takes_layout_options
 def inspect(
     source: SourceArgument,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     fit: FitOption = None,
     size: SizeOption = None,
     json: JsonOption = False,
@@ -46,7 +50,9 @@ def inspect(
     asked = parse_size(size)
     console = Console(quiet=quiet)
     with console.progress() as progress:
-        found = inspect_source(source, fit=fit, size=asked, jobs=jobs, progress=progress)
+        found = inspect_source(
+            source, layout=layout, fit=fit, size=asked, jobs=jobs, progress=progress
+        )
     for note in shape_notes(found.fit.fit, found.scan.samples) if found.fit else ():
         console.note(note)
     if json:

@@ -12,6 +12,7 @@ import typer
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.imaging.geometry import Size
+from kolektor_cli.raw.layout_options import LayoutName, LayoutOptions, NoMask
 from kolektor_cli.splits.split import ProtocolName, SideDefects, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
 
@@ -97,7 +98,7 @@ SizeOption: TypeAlias = Annotated[
     typer.Option(
         metavar="SIZE",
         help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
-        "Default: 500x1240, of KolektorSDD2 230x630, for square 500.",
+        "Default: 500x1240, of KolektorSDD2 230x630, of pairs source, for square 500.",
     ),
 ]
 
@@ -187,21 +188,83 @@ SplitFileOption: TypeAlias = Annotated[
 ]
 
 
-def takes_split_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a split, in place of its parameter `split`."""
+LayoutOption: TypeAlias = Annotated[
+    LayoutName | None,
+    typer.Option(
+        help="Images and masks of your own; 'kolektor docs own-data' tells more. Default: a "
+        "Kolektor dataset, recognised.",
+        show_default=False,
+    ),
+]
+
+MaskSuffixOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENDING", help="pairs: masks are the files that end so, as _mask or .png."
+    ),
+]
+
+MasksOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="pairs: masks are the files in folders of this name."),
+]
+
+ItemOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="pairs: its first group, in an image's path, names the physical item; default: "
+        "each image is one.",
+    ),
+]
+
+NoMaskOption: TypeAlias = Annotated[
+    NoMask | None,
+    typer.Option(help="An image without a mask is good; default: an error."),
+]
+
+MaskThresholdOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="T",
+        help="Mask values above T, of 0 to 255, are defect, however many there are: 127 for "
+        "smooth edges, 0 for classes.",
+    ),
+]
+
+DilateOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Grow each mask pixel to N x N before any fit; N is odd."),
+]
+
+
+def _expand(
+    name: str, make: Callable[..., object], command: Callable[..., None]
+) -> Callable[..., None]:
+    """Give a command the options of which `make` makes its parameter `name`."""
 
     @wraps(command)
     def wrapper(**values: Any) -> None:
-        given = {name: values.pop(name) for name in options}
-        command(split=_split_options(**given), **values)
+        given = {option: values.pop(option) for option in options}
+        command(**{name: make(**given)}, **values)
 
-    options = signature(_split_options, eval_str=True).parameters
+    options = signature(make, eval_str=True).parameters
     parameters: list[Parameter] = []
     for parameter in signature(command, eval_str=True).parameters.values():
-        parameters += options.values() if parameter.name == "split" else [parameter]
+        parameters += options.values() if parameter.name == name else [parameter]
     # Typer reads a command's options from its signature.
     wrapper.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     return wrapper
+
+
+def takes_split_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a split, in place of its parameter `split`."""
+    return _expand("split", _split_options, command)
+
+
+def takes_layout_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a layout, in place of its parameter `layout`."""
+    return _expand("layout", _layout_options, command)
 
 
 def _split_options(
@@ -226,6 +289,18 @@ def _split_options(
         cast("TrainDefects | None", train_defects),  # Typer's parser has made it one
         train_good,
     )
+
+
+def _layout_options(
+    layout: LayoutOption = None,
+    mask_suffix: MaskSuffixOption = None,
+    masks: MasksOption = None,
+    item: ItemOption = None,
+    no_mask: NoMaskOption = None,
+    mask_threshold: MaskThresholdOption = None,
+    dilate: DilateOption = None,
+) -> LayoutOptions:
+    return LayoutOptions(layout, mask_suffix, masks, item, no_mask, mask_threshold, dilate)
 
 
 def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:

@@ -13,15 +13,19 @@ from kolektor_cli.cli.options import (
     SkipBadOption,
     SourceArgument,
     TrustMasksOption,
+    takes_layout_options,
     takes_split_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.splits.split import SplitOptions
 
 
+@takes_layout_options
 @takes_split_options
 def split(
     source: SourceArgument,
     split: SplitOptions,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
     ] = Path("-"),
@@ -62,6 +66,7 @@ def split(
         made = split_source(
             source,
             split,
+            layout=layout,
             output=file,
             force=force,
             skip_bad=skip_bad,

@@ -65,11 +65,15 @@ class Defaults:
 
     category: str
     fit: FitName
-    size: Size
+    size: Size | None
 
 
 def defaults_for(
-    names: Sequence[ConsumerName], category: str, size: Size, fit: FitName | None, asked: AskedSize
+    names: Sequence[ConsumerName],
+    category: str,
+    size: Size | None,
+    fit: FitName | None,
+    asked: AskedSize,
 ) -> Defaults:
     """Return the defaults of a tree for consumers that share it, or for none.
 
@@ -80,15 +84,17 @@ def defaults_for(
     names
         The consumers; the defaults of the first one win if all others accept them.
     category, size
-        The defaults of the release; they stand in if no consumer has one.
+        The defaults of the release; they stand in if no consumer has one. None is the size of each
+        image.
     fit, asked
         The fit and the size that are asked for; None for the defaults.
     """
     consumers = [CONSUMERS[name] for name in names]
     pads = any(consumer.fit == "pad" for consumer in consumers)
     if fit is None:
-        fit = "pad" if pads and asked != "source" else "stretch"
-    if pads and fit == "pad":
+        has_size = (size if asked is None else asked) not in (None, "source")
+        fit = "pad" if pads and has_size else "stretch"
+    if pads and fit == "pad" and size is not None:
         # The codes scale down themselves: a larger square keeps the detail of the masks.
         size = (max(size), max(size))
     return Defaults(

@@ -30,6 +30,7 @@ from kolektor_cli.io.parallel import dask_cluster
 from kolektor_cli.io.places import inputs_of, refuse_inputs
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.io.staging import clear_unfinished, staged
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_and_derive, scan_source
 from kolektor_cli.splits.protocols import number_of_folds
@@ -51,15 +52,19 @@ class ConvertOptions:
 
     Parameters
     ----------
+    layout
+        How the source is read; see `LayoutOptions`.
     category
-        Name of the category folder; by default ``metal``, for KolektorSDD2 ``kolektorsdd2``.
+        Name of the category folder; by default ``metal``, for KolektorSDD2 ``kolektorsdd2``, for
+        people's own images the name of the source.
     consumers
         A code that is to train on the tree, or several: their needs are met or the conversion is
         refused.
     fit, size
         How images are brought to which size, (width, height) in pixels; by default stretched to
-        500 x 1240, for KolektorSDD2 to 230 x 630. For `consumers` that make images square they
-        are padded, if these have no size of their own to squares of the longer side.
+        500 x 1240, for KolektorSDD2 to 230 x 630; people's own images keep their sizes. For
+        `consumers` that make images square they are padded, if these have no size of their own to
+        squares of the longer side.
     color
         ``rgb`` for three equal channels, which every consumer reads, or ``gray`` for one.
     names
@@ -78,6 +83,7 @@ class ConvertOptions:
         Take the masks' labels, even of official images that have another label officially.
     """
 
+    layout: LayoutOptions = KOLEKTOR_LAYOUT
     category: str | None = None
     consumers: Consumers = ()
     fit: FitName | None = None
@@ -304,7 +310,7 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     """Settle what the options leave open, and refuse what options alone make wrong."""
     _require_known(options)
     consumers = names_of(options.consumers)
-    release = recognise(source)
+    release = recognise(source, options.layout)
     defaults = defaults_for(consumers, release.category, release.size, options.fit, options.size)
     fit = make_fit(defaults.fit, options.size, default=defaults.size, seed=options.split.seed or 0)
     refuse_contradictions(options.split, fit=fit.name)
@@ -364,14 +370,22 @@ def _scan(
 ) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
     """Scan the source; where there is a stage, write the output files of each sample to it."""
     options, told = choices.options, partial(progress, "scan")
-    depth, trust = options.depth, options.trust_masks
+    layout, depth, trust = options.layout, options.depth, options.trust_masks
     made: dict[str, tuple[DerivedView, ...]] = {}
     if stage is None:
-        scan = scan_source(source, depth=depth, trust_masks=trust, jobs=jobs, progress=told)
+        scan = scan_source(
+            source, layout=layout, depth=depth, trust_masks=trust, jobs=jobs, progress=told
+        )
     else:
         derive = partial(derive_sample, make_folder(stage), choices.fit, options.color)
         scan, made = scan_and_derive(
-            source, derive, depth=depth, trust_masks=trust, jobs=jobs, progress=told
+            source,
+            derive,
+            layout=layout,
+            depth=depth,
+            trust_masks=trust,
+            jobs=jobs,
+            progress=told,
         )
     require_usable(scan, skip_bad=options.skip_bad)
     return scan, made
@@ -399,6 +413,7 @@ def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _P
         category=choices.category,
         color=options.color,
         names=options.names,
+        layout=options.layout,
         trust_masks=options.trust_masks,
         depth=options.depth,
     )

@@ -13,6 +13,7 @@ from kolektor_cli.consumers.catalogue import CENTER_CROPS
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import KolektorError, SourceError, UsageError
 from kolektor_cli.io.source import open_source
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.tree.defects import FitSummary, summarise_fit
@@ -39,6 +40,7 @@ class Inspection:
 def inspect(
     source: str | os.PathLike[str],
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     fit: FitName | None = None,
     size: AskedSize = None,
     jobs: int | None = None,
@@ -50,6 +52,8 @@ def inspect(
     ----------
     source
         A folder, or a zip or tar archive.
+    layout
+        How the source is read; see `LayoutOptions`.
     fit, size
         With one of them given, follow the defects through this fit to output images of this size:
         (width, height) in pixels or ``"source"``.
@@ -63,7 +67,7 @@ def inspect(
     SourceError
         The source cannot be read, or holds no dataset that is known.
     UsageError
-        The size cannot be made, or the fit does not take it.
+        The size cannot be made, the fit does not take it, or a layout option has a wrong value.
 
     Examples
     --------
@@ -73,9 +77,9 @@ def inspect(
     (True, 32)
     """
     with open_source(Path(source)) as opened:
-        release = recognise(opened)
+        release = recognise(opened, layout)
         wanted = make_fit(fit or "stretch", size, default=release.size) if fit or size else None
-        scan = scan_source(opened, jobs=jobs, progress=partial(progress, "inspect"))
+        scan = scan_source(opened, layout=layout, jobs=jobs, progress=partial(progress, "inspect"))
         summary = None
         if wanted is not None:
             views = view_samples(wanted, opened, scan.samples, jobs=jobs)

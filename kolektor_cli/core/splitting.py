@@ -14,6 +14,7 @@ from kolektor_cli.errors import SplitFileError, UsageError, reason
 from kolektor_cli.io.places import inputs_of, is_stream, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.files import check_split_file, read_split, split_bytes
@@ -47,6 +48,7 @@ def split(
     source: str | os.PathLike[str],
     options: SplitOptions = DEFAULT_SPLIT,
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     skip_bad: bool = False,
@@ -62,6 +64,8 @@ def split(
         A folder or a zip archive.
     options
         The protocol and its options; by default the protocol of the release, with its defaults.
+    layout
+        How the source is read; see `LayoutOptions`.
     output
         Write a split file there, all or nothing. It must lie outside the source.
     force
@@ -95,7 +99,7 @@ def split(
     """
     refuse_contradictions(options)
     with open_source(Path(source)) as opened:
-        default = recognise(opened).protocol
+        default = recognise(opened, layout).protocol
         check_split(options, default)
         if output is not None:
             refuse_inputs(
@@ -104,7 +108,14 @@ def split(
             refuse_file(Path(output), force=force)
         told = partial(progress, "scan")
         # No pixel is written, so none is reduced too much.
-        scan = scan_source(opened, depth="full", trust_masks=trust_masks, jobs=jobs, progress=told)
+        scan = scan_source(
+            opened,
+            layout=layout,
+            depth="full",
+            trust_masks=trust_masks,
+            jobs=jobs,
+            progress=told,
+        )
     require_usable(scan, skip_bad=skip_bad)
     made = split_scan(scan, options, default)
     if output is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +19,11 @@ from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName, Consumers,
 from kolektor_cli.consumers.suitability import check_consumer
 from kolektor_cli.core.inspection import is_dataset
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import ManifestError, OutputError
+from kolektor_cli.errors import ManifestError, OutputError, UsageError
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions, layout_of
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.split import Counts
 from kolektor_cli.tree.layout import MANIFEST_NAME, split_and_label
@@ -63,10 +64,15 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """The opened source that trees are compared with, and what it holds."""
+    """The opened source that trees are compared with, and what it holds, read as each was."""
 
     source: Source
-    scan: Scan
+    scans: Mapping[Path, Scan]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all scans, each once."""
+        return tuple(dict.fromkeys(f for scan in self.scans.values() for f in scan.findings))
 
 
 def verify(
@@ -119,7 +125,7 @@ def verify(
         results = [
             _verify_category(folder, origin, names, strict, jobs, progress) for folder in folders
         ]
-        return Verification(tuple(results), origin.scan.findings if origin else ())
+        return Verification(tuple(results), origin.findings if origin else ())
 
 
 def is_tree(path: Path) -> bool:
@@ -145,26 +151,44 @@ def _scanned(
     jobs: int | None,
     progress: StepProgress,
 ) -> Iterator[_Origin | None]:
-    """Open and scan the source, if there is one."""
+    """Open the source, if there is one, and scan it once for each layout of the trees."""
     if source is None:
         yield None
         return
-    trust = any(map(_trusts_masks, folders))
+    options = {folder: _options_of(folder) for folder in folders}
+    layouts = {folder: _layout_of(options[folder]) for folder in options}
+    trust = any(found.get("trust_masks") is True for found in options.values())
     with open_source(Path(source)) as opened:
-        told = partial(progress, "scan")
-        # Each manifest has its own depth; `check_source` reads images by it.
-        scan = scan_source(opened, depth="full", trust_masks=trust, jobs=jobs, progress=told)
-        yield _Origin(opened, scan)
+        scans = {
+            # Each manifest has its own depth; `check_source` reads images by it.
+            layout: scan_source(
+                opened,
+                layout=layout,
+                depth="full",
+                trust_masks=trust,
+                jobs=jobs,
+                progress=partial(progress, "scan"),
+            )
+            for layout in dict.fromkeys(layouts.values())
+        }
+        yield _Origin(opened, {folder: scans[layout] for folder, layout in layouts.items()})
 
 
-def _trusts_masks(folder: Path) -> bool:
-    """Return whether a tree was made with masks that contradict the official labels."""
+def _options_of(folder: Path) -> Mapping[str, object]:
+    """Return the options that a tree was made with, as far as its manifest tells them."""
     try:
-        manifest = from_bytes((folder / MANIFEST_NAME).read_bytes())
+        return from_bytes((folder / MANIFEST_NAME).read_bytes()).options
     except (OSError, ManifestError):
         # `read_tree` reads it again, and reports this.
-        return False
-    return manifest.options.get("trust_masks") is True
+        return {}
+
+
+def _layout_of(options: Mapping[str, object]) -> LayoutOptions:
+    try:
+        return layout_of(options)
+    except UsageError:
+        # `check_source` reports it.
+        return KOLEKTOR_LAYOUT
 
 
 def _verify_category(
@@ -178,7 +202,8 @@ def _verify_category(
     tree = read_tree(folder, jobs, partial(progress, f"verify {folder.name}"))
     more = [_consumer_check(name) for name in consumers]
     if origin is not None:
-        more.append(_source_check(origin, jobs, partial(progress, f"derive {folder.name}")))
+        told = partial(progress, f"derive {folder.name}")
+        more.append(_source_check(origin.source, origin.scans[folder], jobs, told))
     return check_tree(tree, more, strict=strict, jobs=jobs)
 
 
@@ -208,10 +233,8 @@ def _consumer_check(name: ConsumerName) -> TreeCheck:
     )
 
 
-def _source_check(origin: _Origin, jobs: int | None, progress: Progress) -> TreeCheck:
-    find = partial(
-        check_source, source=origin.source, scan=origin.scan, jobs=jobs, progress=progress
-    )
+def _source_check(source: Source, scan: Scan, jobs: int | None, progress: Progress) -> TreeCheck:
+    find = partial(check_source, source=source, scan=scan, jobs=jobs, progress=progress)
     return TreeCheck("source", "files are what the source gives when derived again", find)
 
 

@@ -96,7 +96,8 @@ def find_differing_masks(pairs: Iterable[Pair], release: Release) -> Iterator[Fi
     """
     for first, second, pair in pairs:
         same_label = first.label == second.label
-        if pair.kind != "near" and same_label and first.mask_sha256 != second.mask_sha256:
+        differ = first.mask_sha256 != second.mask_sha256 and first.mask and second.mask
+        if pair.kind != "near" and same_label and differ:
             message = f"and {second.mask} are masks of the same picture, and differ"
             if release.knows_masks and release.has_mask(first) and release.has_mask(second):
                 message += f", as in {release.name} itself"

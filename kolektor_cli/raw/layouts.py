@@ -8,6 +8,8 @@ KolektorSDD2 has folders ``train`` and ``test`` with ``X.png`` and ``X_GT.png``.
 hold a mask; then both are folders of samples, and so are copies beside them.
 
 Masks may have another ending, if every image has one of it (`common_ending`).
+
+People's own images are read only where they are asked for (`kolektor_cli.raw.pairs`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.copies import original_folder, originals_of, part_and_role
 from kolektor_cli.raw.endings import common_ending
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions, check_layout
 from kolektor_cli.raw.pairing import FLAT_NAME, ITEM_NAME, Candidates, pair_files
+from kolektor_cli.raw.pairs import own_release, pair_own
 from kolektor_cli.raw.refusals import not_a_dataset, refuse_apart
 from kolektor_cli.raw.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.raw.strays import (
@@ -37,29 +41,41 @@ from kolektor_cli.samples import natural_key
 _PART_NAME = re.compile(r"part\d+(_label)?", re.IGNORECASE | re.ASCII)
 
 
-def recognise(source: Source) -> Release:
+def recognise(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> Release:
     """Return the release that a source holds, by the names of its files.
 
     KolektorSDD-boxes has the names of KolektorSDD, which is returned for both.
 
     Raises
     ------
+    UsageError
+        The layout's options are impossible.
     SourceError
         The source holds no known dataset, or two.
     """
+    if check_layout(layout).layout == "pairs":
+        return own_release(source)
     names, _ = without_droppings(source.names)
     return _recognise(source, names)[0]
 
 
-def find_candidates(source: Source) -> tuple[Release, Candidates, list[Finding]]:
+def find_candidates(
+    source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT
+) -> tuple[Release, Candidates, list[Finding]]:
     """Return the release of a source, its images and masks paired as candidates, and findings.
 
     Raises
     ------
+    UsageError
+        The layout's options are impossible.
     SourceError
-        The source holds no known dataset, or two, or a folder of samples in two places.
+        The source holds no known dataset, or two, or a folder of samples in two places; or with
+        the layout ``pairs`` no image with a mask.
     """
     names, droppings = without_droppings(source.names)
+    if check_layout(layout).layout == "pairs":
+        candidates, findings = pair_own(source, names, layout)
+        return own_release(source), candidates, [*not_files(source), *droppings, *findings]
     release, folders = _recognise(source, names)
     refuse_apart(source, folders, release)
     candidates, findings = pair_files(source, names, folders, release)

@@ -7,9 +7,9 @@ import hashlib
 from kolektor_cli.errors import SourceError
 from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.depth import Depth
-from kolektor_cli.imaging.marks import decode_mask
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.masks import decode_marks
 from kolektor_cli.samples import Sample
 
 
@@ -28,7 +28,7 @@ def read_image(source: Source, sample: Sample, depth: Depth = None) -> Pixels:
 
 
 def read_mask(source: Source, sample: Sample) -> Pixels:
-    """Return a sample's mask: height x width uint8, non-zero on defects.
+    """Return the mask of a sample that has one: height x width uint8, non-zero on defects.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def read_mask(source: Source, sample: Sample) -> Pixels:
         The source file cannot be read or decoded, or changed since the scan.
     """
     data = _read_unchanged(source, sample.mask, sample.mask_sha256)
-    return decode_mask(data, sample.mask).pixels
+    return decode_marks(data, sample.mask, sample.mask_rule).pixels
 
 
 def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cv2
@@ -12,13 +12,18 @@ import numpy as np
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.imaging.marks import decode_mask
+from kolektor_cli.imaging.marks import Mask, decode_mask
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.labelme import decode_labelme
+from kolektor_cli.samples import PLAIN_MASKS, MaskRule
 
 MAX_MASK_VALUES = 4
 """The most gray values of a mask. The real masks have two, and one file has three; a photograph, or
 a mask saved as JPEG, has dozens."""
+
+MOST_CLASSES = 32
+"""The most classes of a mask whose values are their numbers: one more than the largest value."""
 
 LARGE_DEFECT_SHARE = 0.5
 """The share of an image above which a defect is reported. KolektorSDD's largest defect covers 1 %,
@@ -31,6 +36,8 @@ _START = 2048
 _MOST_BLANK = 256
 """The most distinct empty masks to remember. KolektorSDD has 43, one for each image size."""
 
+_JPEG_START = b"\xff\xd8"
+
 _Blank: TypeAlias = tuple[bytes, int]
 """The first `_START` bytes of a file and its length; all other bytes are zeros."""
 
@@ -39,9 +46,10 @@ _Blank: TypeAlias = tuple[bytes, int]
 class MaskFacts:
     """Facts about one mask.
 
-    `pixels` is height x width uint8, or None if nothing is marked. `values` and `color_bits` come
-    from the `Mask`. `boxes` is True if something is marked, and all of it is filled boxes with
-    sides along the axes. `orientation` is that of EXIF.
+    `pixels` is height x width uint8, or None if nothing is marked. `defect_pixels` counts its
+    non-zero pixels, `drawn_pixels` those before they grew. `values` and `color_bits` come from the
+    `Mask`. `boxes` is True if something is marked, and all of it is filled boxes with sides along
+    the axes. `lossy` is True for a JPEG. `orientation` is that of EXIF.
     """
 
     pixels: Pixels | None
@@ -49,25 +57,34 @@ class MaskFacts:
     width: int
     height: int
     defect_pixels: int
+    drawn_pixels: int
     values: tuple[int, ...]
     boxes: bool
+    lossy: bool
     color_bits: int = 0
     orientation: int = 1
 
     @property
     def share(self) -> float:
-        """The marked share of the image, from 0 to 1."""
-        return self.defect_pixels / (self.width * self.height)
+        """The share of the image that the file marks, from 0 to 1."""
+        return self.drawn_pixels / (self.width * self.height)
+
+    @property
+    def has_many_values(self) -> bool:
+        """Whether the values are neither few nor the numbers of classes."""
+        has_classes = not (self.lossy or self.color_bits) and max(self.values) < MOST_CLASSES
+        return len(self.values) > MAX_MASK_VALUES and not has_classes
 
 
 class MaskReader:
-    """Reads the masks of a source, in any number of threads at once.
+    """Reads the masks of a source by a rule, in any number of threads at once.
 
     Equal empty masks are decoded once: 304 of KolektorSDD's 347 empty masks repeat an earlier file.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, rule: MaskRule = PLAIN_MASKS) -> None:
         self._source = source
+        self._rule = rule
         self._known: dict[_Blank, MaskFacts] = {}
 
     def read(self, name: str) -> MaskFacts:
@@ -83,7 +100,7 @@ class MaskReader:
         known = self._known.get(blank) if blank else None
         if known:
             return known
-        facts = _look(data, name)
+        facts = _look(data, name, self._rule)
         if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
             self._known[blank] = facts
         return facts
@@ -95,9 +112,40 @@ def _blank(data: bytes) -> _Blank | None:
     return None if rest.any() else (data[:_START], len(data))
 
 
-def _look(data: bytes, name: str) -> MaskFacts:
-    mask = decode_mask(data, name)
-    pixels = mask.pixels
+def decode_marks(data: bytes, name: str, rule: MaskRule) -> Mask:
+    """Return a mask, of an image or of labelme's JSON, with what `rule` marks as its `pixels`.
+
+    Raises
+    ------
+    ImageError
+        See `decode_mask` and `decode_labelme`.
+    """
+    mask = _decode(data, name)
+    return replace(mask, pixels=_grown(_above(mask.pixels, rule), rule))
+
+
+def _decode(data: bytes, name: str) -> Mask:
+    is_json = name.casefold().endswith(".json")
+    return decode_labelme(data, name) if is_json else decode_mask(data, name)
+
+
+def _above(pixels: Pixels, rule: MaskRule) -> Pixels:
+    """Return pixels with zeros where their value is not above the threshold."""
+    return pixels * (pixels > rule.threshold) if rule.threshold else pixels
+
+
+def _grown(pixels: Pixels, rule: MaskRule) -> Pixels:
+    """Return pixels as the authors' code dilates them, by a square of ones around each."""
+    if rule.dilate == 1:
+        return pixels
+    square = np.ones((rule.dilate, rule.dilate), np.uint8)
+    return np.asarray(cv2.dilate(pixels, square), np.uint8)
+
+
+def _look(data: bytes, name: str, rule: MaskRule) -> MaskFacts:
+    mask = _decode(data, name)
+    drawn = _above(mask.pixels, rule)
+    pixels = _grown(drawn, rule)
     height, width = pixels.shape
     defect_pixels = cv2.countNonZero(pixels)
     return MaskFacts(
@@ -106,8 +154,10 @@ def _look(data: bytes, name: str) -> MaskFacts:
         width=width,
         height=height,
         defect_pixels=defect_pixels,
+        drawn_pixels=cv2.countNonZero(drawn),
         values=mask.values,
-        boxes=defect_pixels > 0 and _is_boxes(pixels),
+        boxes=defect_pixels > 0 and _is_boxes(drawn),
+        lossy=data.startswith(_JPEG_START),
         color_bits=mask.color_bits,
         orientation=mask.orientation,
     )
@@ -124,11 +174,18 @@ def _is_boxes(mask: Pixels) -> bool:
 
 
 def mask_findings(
-    name: str, facts: MaskFacts, image_size: Size, largest: float, orientation: int = 1
+    name: str,
+    facts: MaskFacts,
+    image_size: Size,
+    largest: float,
+    orientation: int = 1,
+    *,
+    any_values: bool = False,
 ) -> Iterator[Finding]:
     """Yield what is wrong with the mask of an image of `image_size`, (width, height) in pixels.
 
     `largest` is the share of an image above which a mask is an error, `orientation` the image's.
+    With `any_values`, the values of the mask are what its maker says of them.
     """
     if (facts.width, facts.height) != image_size:
         message = (
@@ -142,9 +199,13 @@ def mask_findings(
                 "shown, without orientation"
             )
         yield Finding("error", "size-mismatch", name, message)
-    if len(facts.values) > MAX_MASK_VALUES:
+    if facts.has_many_values and not any_values:
         kind = "colors" if facts.color_bits else "gray values"
-        message = f"has {len(facts.values)} {kind}: a picture or a lossy copy, not a mask"
+        message = (
+            f"has {len(facts.values)} {kind}: a picture or a lossy copy, not a mask; if it is one, "
+            "'--mask-threshold 127' takes the values above 127 for defect, "
+            "'--mask-threshold 0' all that are not black"
+        )
         yield Finding("error", "not-a-mask", name, message)
     elif facts.share > largest:
         message = f"marks {facts.share:.0%} of the image: inverted, or not a mask"
@@ -152,7 +213,7 @@ def mask_findings(
     elif facts.share > LARGE_DEFECT_SHARE:
         message = f"marks {facts.share:.0%} of the image: look whether it is inverted"
         yield Finding("warning", "large-defect", name, message)
-    elif facts.color_bits or not set(facts.values) <= {0, 255}:
+    elif not any_values and (facts.color_bits or not set(facts.values) <= {0, 255}):
         if facts.color_bits:
             digits = 3 * facts.color_bits // 4
             colors = ", ".join(f"#{value:0{digits}x}" for value in facts.values)

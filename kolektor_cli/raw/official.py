@@ -113,8 +113,11 @@ def deviations(
     """Return findings about how samples differ from those of a release.
 
     `present` names all candidates, usable or not. A difference of every file (a synthetic dataset,
-    a resized copy, another annotation) is one finding; else each file has its own.
+    a resized copy, another annotation) is one finding; else each file has its own. There is none
+    from people's own images.
     """
+    if not release.names:
+        return []
     if not release.names.intersection(present):
         message = f"no sample is named like one of {release.name}'s; taken as another dataset"
         return [Finding("warning", "unknown-release", "", message)]

@@ -28,6 +28,7 @@ from kolektor_cli.raw.copies import (
     shares_files,
 )
 from kolektor_cli.raw.endings import misnamed_masks
+from kolektor_cli.raw.layout_options import NoMask
 from kolektor_cli.raw.releases import Release
 from kolektor_cli.raw.strays import (
     Folders,
@@ -332,18 +333,25 @@ def _compare_folders(
     return Finding("warning", "nested-item", copy, message)
 
 
-def pairing_problem(name: str, files: Candidate, release: Release) -> Finding | None:
-    """Return what keeps a candidate from being one image and one mask, or None."""
+def pairing_problem(
+    name: str, files: Candidate, release: Release, *, no_mask: NoMask | None = None
+) -> Finding | None:
+    """Return what keeps a candidate from being one image and one mask, or None.
+
+    With `no_mask`, an image without a mask is none the less a sample.
+    """
     if files.problem:
         return files.problem
     part = last_part(name)
     hint = f"; as a copy, it differs from {files.differs_from}" if files.differs_from else ""
-    if not files.masks:
-        missing = f"{part}{release.mask_ending}{release.mask_suffix}"
-        message = f"has no mask: {missing} is missing{hint}"
+    if not files.masks and no_mask is None:
+        missing = f": {part}{release.mask_ending}{release.mask_suffix} is missing"
+        what = missing if release.names else ""
+        message = f"has no mask{what}{hint} ('--no-mask good' takes such images for good)"
         return Finding("error", "image-without-mask", files.images[0], message)
     if not files.images:
-        message = f"is a mask without its image: {part}{release.image_suffix} is missing{hint}"
+        missing = f": {part}{release.image_suffix} is missing" if release.names else ""
+        message = f"is a mask without its image{missing}{hint}"
         return Finding("error", "mask-without-image", files.masks[0], message)
     for same in (files.images, files.masks):
         if len(same) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -16,10 +16,11 @@ from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.images import image_findings, orientation_findings
+from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.masks import MaskFacts, MaskReader, mask_findings
 from kolektor_cli.raw.pairing import Candidate, pairing_problem
 from kolektor_cli.raw.releases import Release
-from kolektor_cli.samples import Sample
+from kolektor_cli.samples import MaskRule, Sample
 
 Derived = TypeVar("Derived")
 
@@ -61,6 +62,7 @@ def examine(
     candidates: Mapping[str, Candidate],
     derive: Derive[Derived],
     depth: Depth,
+    layout: LayoutOptions,
     name: str,
 ) -> Examined[Derived]:
     """Make a sample of a candidate and call `derive` with it, or report why it is none.
@@ -68,48 +70,65 @@ def examine(
     Images of 16 bits are reduced by `depth`.
     """
     files = candidates[name]
-    problem = pairing_problem(name, files, release)
+    problem = pairing_problem(name, files, release, no_mask=layout.no_mask)
     if problem:
         return Examined(name, None, (problem,))
-    [image], [mask] = files.images, files.masks
+    [image], mask = files.images, next(iter(files.masks), None)
     findings = []
+    facts = None
     try:
         seen = _read_image(source, image, depth)
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
-    try:
-        facts = masks.read(mask)
-    except (SourceError, ImageError) as error:
-        findings.append(_unreadable(mask, error))
+    if mask is not None:
+        try:
+            facts = masks.read(mask)
+        except (SourceError, ImageError) as error:
+            findings.append(_unreadable(mask, error))
     if findings:
         return Examined(name, None, tuple(findings))
-    size = (seen.width, seen.height)
-    findings = [
-        *seen.findings,
-        *mask_findings(mask, facts, size, release.largest_defect, seen.orientation),
-        *orientation_findings(mask, facts.orientation),
-    ]
+    findings = list(seen.findings)
+    if mask and facts:
+        findings += _findings_of_mask(mask, facts, seen, release, layout)
     findings.sort(key=lambda finding: finding.severity != "error")
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
-    sample = _make_sample(name, files, seen, facts)
-    derived = derive(sample, seen.pixels, facts.pixels)
-    return Examined(name, sample, tuple(findings), seen.thumbnail, facts.boxes, derived)
+    sample = _make_sample(name, files, seen, facts, layout.mask_rule)
+    derived = derive(sample, seen.pixels, facts.pixels if facts else None)
+    boxes = facts is not None and facts.boxes
+    return Examined(name, sample, tuple(findings), seen.thumbnail, boxes, derived)
 
 
-def _make_sample(name: str, files: Candidate, image: _ImageFacts, mask: MaskFacts) -> Sample:
+def _findings_of_mask(
+    mask: str, facts: MaskFacts, image: _ImageFacts, release: Release, layout: LayoutOptions
+) -> Iterator[Finding]:
+    yield from mask_findings(
+        mask,
+        facts,
+        (image.width, image.height),
+        release.largest_defect,
+        image.orientation,
+        any_values=layout.mask_threshold is not None,
+    )
+    yield from orientation_findings(mask, facts.orientation)
+
+
+def _make_sample(
+    name: str, files: Candidate, image: _ImageFacts, mask: MaskFacts | None, rule: MaskRule
+) -> Sample:
     return Sample(
         name=name,
         item=files.item,
         group=files.item,
         image=files.images[0],
-        mask=files.masks[0],
+        mask=files.masks[0] if mask else "",
         width=image.width,
         height=image.height,
-        defect_pixels=mask.defect_pixels,
+        defect_pixels=mask.defect_pixels if mask else 0,
         image_sha256=image.sha256,
-        mask_sha256=mask.sha256,
+        mask_sha256=mask.sha256 if mask else "",
         official_split=files.official_split,
+        mask_rule=rule,
     )
 
 

@@ -38,7 +38,8 @@ def not_a_dataset(source: Source, names: Sequence[str]) -> str:
         message = looks_like(source, names)
         if message:
             return f"{path}: {message}"
-    return f"{path}: is not a dataset in the layout of KolektorSDD or KolektorSDD2; {_ADVICE}"
+    own = "; for images of your own, see 'kolektor docs own-data'" if _images(names) else ""
+    return f"{path}: is not a dataset in the layout of KolektorSDD or KolektorSDD2; {_ADVICE}{own}"
 
 
 def refuse_apart(source: Source, folders: Folders, release: Release) -> None:
@@ -179,7 +180,8 @@ def _put_together(image: str, mask: str, stem: str) -> str:
     image_to = f"{half}/{stem_and_suffix(image)[0]}{suffixes[0]}"
     return (
         f"has its images and masks in different folders, {image.rpartition('/')[0]} and "
-        f"{mask.rpartition('/')[0]}; put each mask beside its image: {image} as {image_to}, "
+        f"{mask.rpartition('/')[0]}; read them so with 'convert --layout pairs', or put each mask "
+        f"beside its image: {image} as {image_to}, "
         f"{mask} as {half}/{stem}{suffixes[1]}"
     )
 
@@ -221,7 +223,8 @@ def _like_annotated(_source: Source, names: Sequence[str]) -> str | None:
     kind = PurePosixPath(notes[0]).suffix[1:].upper()
     return (
         f"has annotations as {kind} ({notes[0]}), which are not read: masks must be images, such "
-        f"as 10000_GT.png for 10000.png; draw them from the annotations, then {_ADVICE}"
+        "as 10000_GT.png for 10000.png, or labelme's JSON with 'convert --layout pairs'; draw them "
+        f"from the annotations, then {_ADVICE}"
     )
 
 

@@ -30,6 +30,10 @@ KOLEKTORSDD2_DEFECTIVE: Mapping[OfficialSplit, int] = {"train": 246, "test": 110
 """Numbers of defective images in KolektorSDD2, from its authors; which ones is not known here."""
 
 
+OWN_IMAGES = "pairs"
+"""The name that stands for a release where the images are people's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class OfficialSample:
     """One sample of a release: size in pixels, marked pixels of its mask, SHA-256 of the files."""
@@ -65,7 +69,7 @@ class Release:
     mask_ending
         What a mask's name adds to the name of its image.
     category, size, protocol
-        Defaults of a conversion; `size` is (width, height) in pixels.
+        Defaults of a conversion; `size` is (width, height) in pixels, or None for each image's own.
     largest_defect
         Share of an image above which a mask counts as inverted.
     knows_near
@@ -81,7 +85,7 @@ class Release:
     image_suffix: str = ".jpg"
     mask_suffix: str = ".bmp"
     category: str = "metal"
-    size: Size = (500, 1240)
+    size: Size | None = (500, 1240)
     protocol: str = "balanced"
     largest_defect: float = 0.5
     knows_near: bool = True
@@ -171,6 +175,21 @@ def kolektorsdd2() -> Release:
         category="kolektorsdd2",
         size=(230, 630),
         protocol="official",
+        largest_defect=0.9,
+        knows_near=False,
+    )
+
+
+def own_images(category: str) -> Release:
+    """Return what is known of people's own images: nothing but the category they are named by.
+
+    Masks may mark more than half of an image, and near duplicates were not measured.
+    """
+    return Release(
+        name=OWN_IMAGES,
+        names=frozenset(),
+        category=category,
+        size=None,
         largest_defect=0.9,
         knows_near=False,
     )

@@ -22,6 +22,7 @@ from kolektor_cli.raw.duplicates import (
     with_groups,
 )
 from kolektor_cli.raw.images import told_once
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
 from kolektor_cli.raw.official import deviations, official_names, renamings, wrong_labels
@@ -70,6 +71,7 @@ class Scan:
 def scan_source(
     source: Source,
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
@@ -77,9 +79,10 @@ def scan_source(
 ) -> Scan:
     """Return the samples of a source, the duplicates among them, and findings.
 
-    Every file is read, hashed and decoded. Images of 16 bits are reduced by `depth`, which
-    changes nothing but findings. With `trust_masks`, a label that contradicts the official one of
-    the same image is a warning, and else an error. `jobs` defaults to the number of processors.
+    Files are paired, and masks read, by `layout`. Every file is read, hashed and decoded. Images of
+    16 bits are reduced by `depth`, which changes nothing but findings. With `trust_masks`, a label
+    that contradicts the official one of the same image is a warning, and else an error. `jobs`
+    defaults to the number of processors.
 
     Raises
     ------
@@ -90,6 +93,7 @@ def scan_source(
     return scan_and_derive(
         source,
         _derive_nothing,
+        layout=layout,
         depth=depth,
         trust_masks=trust_masks,
         jobs=jobs,
@@ -105,6 +109,7 @@ def scan_and_derive(
     source: Source,
     derive: Derive[Derived],
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
@@ -116,7 +121,7 @@ def scan_and_derive(
     official images are known: a sample may be left out later, or get its official name, and its
     group is still its item.
     """
-    seen, derived = _examine_all(source, derive, depth, jobs, progress)
+    seen, derived = _examine_all(source, derive, layout, depth, jobs, progress)
     release = seen.release
     unfit = _unfit(seen, trust_masks=trust_masks)
     rows = {row: sample for row, sample in seen.samples.items() if sample.name not in unfit}
@@ -133,7 +138,7 @@ def scan_and_derive(
     known = release.samples
     knows_masks = known and release.knows_masks
     scan = Scan(
-        release=release.name if seen.has_official_names else "unknown",
+        release=release.name if seen.is_known else "unknown",
         samples=samples,
         left_out={**seen.left_out, **bad},
         findings=tuple(sorted(findings, key=_finding_key)),
@@ -157,7 +162,7 @@ class _Seen:
     """What the files of a source hold: samples by number, and pairs that deserve a closer look."""
 
     release: Release
-    has_official_names: bool
+    is_known: bool
     samples: Mapping[int, Sample]
     similar: Sequence[tuple[int, int]]
     left_out: Mapping[str, str]
@@ -167,14 +172,16 @@ class _Seen:
 def _examine_all(
     source: Source,
     derive: Derive[Derived],
+    layout: LayoutOptions,
     depth: Depth,
     jobs: int | None,
     progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
-    release, candidates, findings = find_candidates(source)
+    release, candidates, findings = find_candidates(source, layout)
     ordered = sorted(candidates, key=natural_key)
-    examine_one = partial(examine, source, MaskReader(source), release, candidates, derive, depth)
+    masks = MaskReader(source, layout.mask_rule)
+    examine_one = partial(examine, source, masks, release, candidates, derive, depth, layout)
     examined, similar = _with_similar(examine_one, ordered, jobs, progress)
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
@@ -188,7 +195,8 @@ def _examine_all(
     findings += deviations(release, list(samples.values()), present)
     seen = _Seen(
         release=release,
-        has_official_names=bool(release.names & present),
+        # Of people's own images there are no official names to miss.
+        is_known=not release.names or bool(release.names & present),
         samples=samples,
         similar=similar,
         left_out={r.name: r.findings[0].code for r in examined if not r.sample},
@@ -249,7 +257,7 @@ def _is_of_boxes(release: Release, examined: Iterable[Examined[Derived]]) -> boo
     Not all need to be, since two overlapping boxes are no box. None of KolektorSDD's 52 masks is.
     """
     boxes = [r.boxes for r in examined if r.sample and r.sample.defect_pixels]
-    return not release.splits and 2 * sum(boxes) > len(boxes)
+    return bool(release.samples) and 2 * sum(boxes) > len(boxes)
 
 
 def _finding_key(finding: Finding) -> tuple[object, ...]:

@@ -70,10 +70,11 @@ def check_size(size: Size) -> Size:
     return size
 
 
-def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int = 0) -> Fit:
+def make_fit(name: FitName, asked: AskedSize = None, *, default: Size | None, seed: int = 0) -> Fit:
     """Return a fit of the size `asked`, or else of the size `default`, (width, height) in pixels.
 
-    If `default` is no square, the default of ``square`` is `SQUARE_SIDE` pixels each way instead.
+    If `default` is None, it is the size of each source image. If it is no square, the default of
+    ``square`` is `SQUARE_SIDE` pixels each way instead.
 
     Raises
     ------
@@ -85,17 +86,19 @@ def make_fit(name: FitName, asked: AskedSize = None, *, default: Size, seed: int
         if asked is not None:
             raise UsageError("--fit thirds takes no --size: its crops are not resized")
         return Fit(name)
-    if asked == "source":
+    if name == "square" and (default is None or default[0] != default[1]):
+        default = (SQUARE_SIDE, SQUARE_SIDE)
+    wanted = (default or "source") if asked is None else asked
+    if wanted == "source":
         if name != "stretch":
             raise UsageError(f"--fit {name} needs a size in pixels, not --size source")
         return Fit(name)
-    if name == "square":
-        usual = default if default[0] == default[1] else (SQUARE_SIDE, SQUARE_SIDE)
-        width, height = check_size(usual if asked is None else asked)
-        if width != height:
-            raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
-        return Fit(name, (width, height), seed)
-    return Fit(name, check_size(default if asked is None else asked))
+    width, height = check_size(wanted)
+    if name != "square":
+        return Fit(name, (width, height))
+    if width != height:
+        raise UsageError(f"--fit square makes squares, not {width}x{height}: give one number")
+    return Fit(name, (width, height), seed)
 
 
 def turned_size(fit: Fit, sizes: Sequence[Size]) -> Size | None:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.depth import Depth
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.split import Split, SplitName
@@ -74,6 +75,7 @@ def make_plan(
     category: str,
     color: Color = "rgb",
     names: Names = "index",
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     depth: Depth = None,
     trust_masks: bool = False,
 ) -> Plan:
@@ -83,7 +85,7 @@ def make_plan(
     are in one split. With `names` ``index``, the files of a folder are numbered from 0 in the order
     of the samples, with the same number of digits in all folders. With ``source``, they are named
     ``<item>_<part>``, plus ``_0``, ``_1``, ... if the fit may make several images of one. The
-    options name `trust_masks` only if it is given.
+    options name `trust_masks` and what `layout` says only if they are given.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def make_plan(
         image to test; names collide, or sort in another order than their masks; or the fit cuts
         images of which only the label of the whole may be known.
     """
-    options = {**fit_options(fitted.fit), "color": color, "names": names}
+    options = {**fit_options(fitted.fit), "color": color, "names": names, **layout.given()}
     if depth is not None:
         options["depth"] = depth
     if trust_masks:

@@ -154,7 +154,7 @@ def test_mask_that_marks_half_of_the_image_is_still_a_mask(make_dataset: MakeDat
 def test_mask_of_five_values_is_no_mask(make_dataset: MakeDataset) -> None:
     root = make_dataset()
     mask = blank()
-    mask[0, :4] = (1, 2, 3, 4)
+    mask[0, :4] = (1, 2, 3, 32)
     write_gray(root / MASK, mask)
     assert unusual(scan(root)) == [("error", "not-a-mask", MASK)]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import groupby
 from statistics import median
 from typing import TypeAlias, get_args
 
 from kolektor_cli.cli.render.conversion import fit_json, fit_tables
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json, text_range
 from kolektor_cli.core.inspection import Inspection
+from kolektor_cli.raw.releases import OWN_IMAGES
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, OfficialSplit, Sample
 
@@ -22,7 +22,9 @@ def scan_tables(scan: Scan) -> list[Table]:
         parts = Table("Splits", *_rows_of("split", _splits(scan), scan))
         return [parts, _whole_table(scan), *_pictures_table(scan)]
     items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
-    tables = [Table("Items", *_rows_of("item", items, scan)), _whole_table(scan)]
+    tables = [_whole_table(scan)]
+    if len(items) < len(scan.samples):
+        tables.insert(0, Table("Items", *_rows_of("item", items, scan)))
     shared = [group for group in _groups(scan) if len(group["items"]) > 1]
     if shared:
         rows = tuple((" ".join(g["items"]), *(g[kind] for kind in DUPLICATE_KINDS)) for g in shared)
@@ -105,8 +107,10 @@ def _groups(scan: Scan) -> list[JsonObject]:
 
 
 def _by_item(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
-    for item, members in groupby(samples, key=lambda sample: sample.item):
-        yield item, list(members)
+    items: dict[str, list[Sample]] = {}
+    for sample in samples:
+        items.setdefault(sample.item, []).append(sample)
+    yield from items.items()
 
 
 def _item_facts(item: str, samples: Sequence[Sample]) -> JsonObject:
@@ -176,6 +180,7 @@ def scan_json(scan: Scan) -> JsonObject:
 def sample_json(sample: Sample) -> JsonObject:
     """Put one sample into JSON."""
     facts = asdict(sample)
+    del facts["mask_rule"]  # an option, the same for all
     names = {"sample": facts.pop("name"), "item": facts.pop("item"), "group": facts.pop("group")}
     return {**names, "label": sample.label, **facts}
 
@@ -205,9 +210,16 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
         facts["official_split"] = sample.official_split or ""
         yield tuple(facts[column] for column in SCAN_COLUMNS)
     for name, problem in scan.left_out.items():
-        folder, _, part = name.rpartition("/")
-        facts = {"sample": name, "item": part if _is_split(scan) else folder, "problem": problem}
+        facts = {"sample": name, "item": _item_of(name, scan), "problem": problem}
         yield tuple(facts.get(column, "") for column in SCAN_COLUMNS)
+
+
+def _item_of(name: str, scan: Scan) -> str:
+    """Return the item that the name of a sample tells; of people's own images, none."""
+    folder, _, part = name.rpartition("/")
+    if scan.release == OWN_IMAGES:
+        return ""
+    return part if _is_split(scan) else folder
 
 
 def inspection_tables(inspection: Inspection) -> list[Table]:

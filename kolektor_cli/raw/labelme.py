@@ -1,0 +1,89 @@
+"""Masks drawn from the shapes of labelme's JSON files.
+
+The rule is that of labelme's own ``shape_to_mask``: Pillow draws each shape, with its outline, on
+the pixel grid. So the marks are, pixel for pixel, those that labelme exports.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kolektor_cli.errors import ImageError
+from kolektor_cli.imaging.marks import Mask
+from kolektor_cli.imaging.pixels import Pixels, check_size
+
+Point = tuple[float, float]
+
+_MARK = 255
+
+_FARTHEST = 100_000
+"""The largest coordinate, in pixels: Pillow takes long to draw larger circles, or loses them."""
+
+
+class _Shape(msgspec.Struct):
+    points: list[Point]
+    shape_type: str | None = None
+
+
+class _File(msgspec.Struct):
+    shapes: list[_Shape]
+    width: int = msgspec.field(name="imageWidth")
+    height: int = msgspec.field(name="imageHeight")
+
+
+def decode_labelme(data: bytes, name: str) -> Mask:
+    """Return the mask that the shapes of a labelme file draw, whatever their labels.
+
+    Raises
+    ------
+    ImageError
+        The file is no JSON of labelme, or has a shape of a kind that marks no area.
+    """
+    try:
+        # Not msgspec's own decoder: labelme writes NaN, and Python reads it.
+        found = msgspec.convert(json.loads(data), _File)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise ImageError(
+            f"{name}: is no JSON of labelme, the only JSON that is read: {error}; move it out of "
+            "the source, or save its marks as an image"
+        ) from error
+    check_size(found.width, found.height, name)
+    image = Image.new("L", (found.width, found.height))
+    draw = ImageDraw.Draw(image)
+    for shape in found.shapes:
+        _draw(draw, shape, name)
+    pixels: Pixels = np.asarray(image, np.uint8)
+    return Mask(pixels, tuple(np.unique(pixels).tolist()))
+
+
+def _draw(draw: ImageDraw.ImageDraw, shape: _Shape, name: str) -> None:
+    kind, points = shape.shape_type or "polygon", shape.points
+    # NaN compares as False, too.
+    if not all(abs(value) <= _FARTHEST for point in points for value in point):
+        raise ImageError(f"{name}: has a {kind} that reaches far out of the image; draw it again")
+    if kind in ("polygon", "oriented_rectangle") and len(points) > 2:
+        draw.polygon(points, fill=_MARK, outline=_MARK)
+    elif kind == "rectangle" and len(points) == 2:
+        draw.rectangle(_box(points), fill=_MARK, outline=_MARK)
+    elif kind == "circle" and len(points) == 2:
+        (x, y), on_it = points
+        radius = math.dist((x, y), on_it)
+        corners = ((x - radius, y - radius), (x + radius, y + radius))
+        draw.ellipse(corners, fill=_MARK, outline=_MARK)
+    else:
+        raise ImageError(
+            f"{name}: has a {kind} of {len(points)} points, which is not read; draw it as a "
+            "polygon, a rectangle or a circle"
+        )
+
+
+def _box(points: Sequence[Point]) -> tuple[Point, Point]:
+    """Return the corner with the lesser coordinates, then the other."""
+    (x, y), (other_x, other_y) = points
+    return (min(x, other_x), min(y, other_y)), (max(x, other_x), max(y, other_y))

@@ -1,0 +1,72 @@
+"""People's own images to test on: files of a folder, and what a scan makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kolektor_cli.io.source import open_source
+from kolektor_cli.raw.layout_options import LayoutOptions
+from kolektor_cli.raw.layouts import find_candidates
+from kolektor_cli.raw.pairing import Candidates
+from kolektor_cli.raw.scan import Scan, scan_source
+from tests.conftest import Box, draw_image
+
+PAIRS = LayoutOptions("pairs")
+
+LABELME: dict[str, object] = {
+    "version": "5.5.0",
+    "flags": {},
+    "imagePath": "x.jpg",
+    "imageData": None,
+}
+"""What labelme writes beside shapes and sizes."""
+
+
+def write_pixels(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, data = cv2.imencode(path.suffix.lower(), pixels)
+    assert done
+    path.write_bytes(data.tobytes())
+
+
+def write_own(image: Path, seed: int, mask: Path | None = None, box: Box | None = None) -> None:
+    """Write an image of 40 x 60 pixels, and its mask with a box if they are given."""
+    write_pixels(image, draw_image(seed))
+    if mask is not None:
+        pixels = np.zeros((60, 40), np.uint8)
+        if box is not None:
+            x, y, width, height = box
+            pixels[y : y + height, x : x + width] = 255
+        write_pixels(mask, pixels)
+
+
+def labelme(shapes: Iterable[object], size: tuple[int, int] = (40, 60)) -> bytes:
+    """Return a file of labelme's with these shapes, on an image of a width and height."""
+    width, height = size
+    content = {**LABELME, "shapes": list(shapes), "imageWidth": width, "imageHeight": height}
+    return json.dumps(content).encode()
+
+
+def shape(kind: str | None, *points: tuple[float, float], label: str = "crack") -> object:
+    return {"label": label, "points": points, "shape_type": kind, "group_id": None, "flags": {}}
+
+
+def candidates(root: Path, options: LayoutOptions = PAIRS) -> Candidates:
+    with open_source(root) as source:
+        return find_candidates(source, options)[1]
+
+
+def pairs(root: Path, options: LayoutOptions = PAIRS) -> dict[str, list[str]]:
+    """Return the masks of each image, by the image's path."""
+    found = candidates(root, options).values()
+    return {c.images[0]: c.masks for c in found if len(c.images) == 1 and not c.problem}
+
+
+def scan_own(root: Path, options: LayoutOptions = PAIRS) -> Scan:
+    with open_source(root) as source:
+        return scan_source(source, layout=options, jobs=1)
