@@ -174,7 +174,7 @@ def test_killed_between_the_tree_and_the_files_beside_it_they_come_with_the_next
         former.mkdir()
     total = forks.run(*arguments, kill_at=2**30).events
     whole = snapshot(out)
-    assert names_in(out) == ["metal", "metal.csv", "metal.yaml"]
+    assert names_in(out) == ["metal", "metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
     assert whole["metal.csv"] != snapshot(former).get("metal.csv")
 
     def left_at(event: int) -> Tree:
@@ -196,7 +196,7 @@ def test_killed_between_the_tree_and_the_files_beside_it_they_come_with_the_next
         ended = forks.run("convert", source, out, *OPTIONS, *BESIDE)
         assert (ended.code, "exists already" in ended.error) == (3, True)
         assert snapshot(out) == whole
-        assert names_in(out) == ["metal", "metal.csv", "metal.yaml"]
+        assert names_in(out) == ["metal", "metal.csv", "metal.pre-processor.yaml", "metal.yaml"]
         if len(seen[-1]) == 2:
             break
     assert ["metal.csv", "metal.yaml"] in seen
