@@ -5,14 +5,24 @@ READY := .venv/.ready
 
 .PHONY: demo test test-peers stress coverage test-lowest lint types bench package clean
 
+DEMO := build/demo
 demo: $(READY)
-	rm -rf build/demo
-	mkdir -p build
-	$(BIN)/kolektor sample build/demo/KolektorSDD
-	$(BIN)/kolektor inspect build/demo/KolektorSDD
-	$(BIN)/kolektor convert build/demo/KolektorSDD build/demo/data
-	$(BIN)/kolektor verify build/demo/data --source build/demo/KolektorSDD
-	$(BIN)/kolektor report build/demo/KolektorSDD -o build/demo/report.html
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)
+	$(BIN)/kolektor sample $(DEMO)/KolektorSDD
+	$(BIN)/kolektor inspect $(DEMO)/KolektorSDD
+	$(BIN)/kolektor convert $(DEMO)/KolektorSDD $(DEMO)/data
+	$(BIN)/kolektor verify $(DEMO)/data --source $(DEMO)/KolektorSDD
+	@echo 'Blurred masks with noise stand for the anomaly maps of a model:'
+	$(BIN)/python tests/draw_maps.py $(DEMO)/data $(DEMO)/maps
+	$(BIN)/kolektor score $(DEMO)/data $(DEMO)/maps
+	$(BIN)/kolektor report $(DEMO)/data $(DEMO)/maps -o $(DEMO)/report.html
+	$(BIN)/kolektor show $(DEMO)/data -o $(DEMO)/defects.png
+	@echo
+	@echo 'The picture of all defects is $(DEMO)/defects.png, the report $(DEMO)/report.html. Go on with:'
+	@echo '    $(BIN)/kolektor docs'
+	@echo '    $(BIN)/kolektor fetch kolektorsdd'
+	@echo '    $(BIN)/kolektor convert KolektorSDD.zip data --dry-run'
 
 PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
 

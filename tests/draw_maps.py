@@ -1,6 +1,6 @@
 """Draw an anomaly map for each test image of a tree: its blurred mask with smooth noise, as TIFF.
 
-`make bench` runs it as a program: ``python tests/draw_maps.py TREE OUT``.
+`make demo` and `make bench` run it as a program: ``python tests/draw_maps.py TREE OUT``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ def docs(
 ) -> None:
     """Show a guide, or list them.
 
-    If the output is no terminal, the guide comes as it is written, in Markdown.
+    On a terminal, what is longer than the screen is shown by the pager
+    (environment variable PAGER). If the output is no terminal, the guide comes
+    as it is written, in Markdown.
 
     \b
     Example:
@@ -34,9 +36,13 @@ def docs(
     console = Console()
     if topic is None:
         for name in sorted(guides):
-            title = guides[name].partition("\n")[0].removeprefix("# ")
-            console.line(f"{name:13} {title}")
+            console.line(f"{name:13} {_summary(guides[name])}")
     elif topic in guides:
         console.document(guides[topic])
     else:
         raise UsageError(f"there is no guide {topic!r}; there are: {', '.join(sorted(guides))}")
+
+
+def _summary(guide: str) -> str:
+    """Return the first line after the title: a guide says there what it is about."""
+    return guide.split("\n\n", 2)[1].partition("\n")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -95,13 +96,23 @@ class Console:
             discard(sys.stdout)
 
     def document(self, markdown: str) -> None:
-        """Print a text in Markdown: laid out on a terminal, else as it is."""
+        """Print a text in Markdown: laid out on a terminal, else as it is.
+
+        What is longer than the screen is shown by the pager.
+        """
         if not self._out.is_terminal:
             self.text(markdown)
             return
         from rich.markdown import Markdown
 
-        self._out.print(Markdown(markdown))
+        document = Markdown(markdown)
+        if len(self._out.render_lines(document)) < self._out.height:
+            self._out.print(document)
+            return
+        # Without -R, less shows the codes of colours in place of colours.
+        os.environ.setdefault("LESS", "-R")
+        with self._out.pager(styles=True):
+            self._out.print(document)
 
     def tables(self, tables: Iterable[Table]) -> None:
         """Print tables; cells are folded where the terminal is too narrow, never cut."""

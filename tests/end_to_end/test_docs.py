@@ -1,11 +1,10 @@
-"""The documents beside README are true: their Python runs, in the order in which it stands."""
+"""The Python of README and the guides runs, in the order in which it stands; tables are true."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -16,25 +15,22 @@ from kolektor_cli.consumers.needs import Offer, guide_for
 from kolektor_cli.samples import LABELS
 from kolektor_cli.splits.protocols import make_split
 from kolektor_cli.splits.split import find_leaks
+from tests.documents import DOCUMENTS
 from tests.samples import count_samples, official
 
-DOCS = Path(str(resources.files("kolektor_cli"))) / "docs"
 BLOCK = re.compile(r"^```python ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if BLOCK.search(text)])
 def test_python_of_a_document_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks = BLOCK.findall((DOCS / name).read_text(encoding="utf-8"))
-    if not blocks:
-        pytest.skip("the document holds no Python")
     monkeypatch.chdir(tmp_path)
     synthesize("KolektorSDD", items=4)
     if name == "scores.md":
         convert("KolektorSDD", "data")
     names: dict[str, object] = {}
-    for library, code in blocks:
+    for library, code in BLOCK.findall(DOCUMENTS[name]):
         # pandas and PyTorch are shown, and are no dependencies.
         if not library or importlib.util.find_spec(library):
             exec(compile(code, f"{name}: {code[:40]}", "exec"), names)
@@ -45,7 +41,7 @@ def test_python_of_a_document_runs(
     "name", ["patchcore", "cflow", "cfa", "fastflow", "ristorante", "efficientad", "simplenet"]
 )
 def test_guide_to_training_has_the_commands_that_convert_prints(name: ConsumerName) -> None:
-    shown = (DOCS / "train.md").read_text(encoding="utf-8").replace("\\\n", "")
+    shown = DOCUMENTS["train.md"].replace("\\\n", "")
     consumer = CONSUMERS[name]
     sizes = [consumer.size or (500, 1240)]
     offer = Offer(Path("/data"), consumer.category or "metal", sizes, consumer.colors)
@@ -53,10 +49,10 @@ def test_guide_to_training_has_the_commands_that_convert_prints(name: ConsumerNa
         assert command in re.sub(" +", " ", shown)
 
 
-def test_table_of_protocols_is_true() -> None:
+def test_table_of_defects_that_train_is_true() -> None:
+    table = DOCUMENTS["protocols.md"].partition("## Defective samples that train")[2]
     samples, duplicates = official()
-    guide = (DOCS / "protocols.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+) (--.*?)` \| (\d[\d |]*) \|$", guide, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+) (--.*?)` \| (\d[\d |]*) \|$", table, re.MULTILINE)
     assert len(rows) == 6
     for protocol, options, numbers in rows:
         asked: dict[str, int | str | bool] = {}

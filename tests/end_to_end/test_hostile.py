@@ -28,6 +28,7 @@ from kolektor_cli.io.source import MAX_ARCHIVE_BYTES, MAX_FILES, open_source
 from kolektor_cli.raw.scan import Scan
 from tests.archives import FILE_SIZE, set_field, write_zip
 from tests.conftest import MakeDataset, draw_image, snapshot
+from tests.documents import DOCUMENTS
 from tests.pictures import (
     PNG_START,
     color_picture,
@@ -41,7 +42,7 @@ from tests.scans import scan
 
 OPTIONS = ConvertOptions(names="source", size=(20, 30), skip_bad=True)
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+FINDINGS = DOCUMENTS["findings.md"]
 
 
 def codes(found: Scan, path: str) -> list[tuple[str, str]]:
@@ -390,7 +391,7 @@ def test_each_kind_of_image_has_the_answer_that_readme_gives(
     (root / "kos01/Part1.jpg").write_bytes(data)
     found = scan(root)
     assert re.search(
-        rf"^\| {kind} \| {'refused' if isinstance(answer, str) else ''}", README, re.MULTILINE
+        rf"^\| {kind} \| {'refused' if isinstance(answer, str) else ''}", FINDINGS, re.MULTILINE
     )
     if isinstance(answer, str):
         [finding] = [f for f in found.findings if f.path == "kos01/Part1.jpg"]
@@ -404,8 +405,8 @@ def test_each_kind_of_image_has_the_answer_that_readme_gives(
     assert np.array_equal(seen, answer if answer.ndim == 3 else np.dstack([answer] * 3))
 
 
-def test_readme_has_no_other_kind_of_image() -> None:
-    table = README.partition("| image |")[2].partition("\n\n")[0]
+def test_guide_has_no_other_kind_of_image() -> None:
+    table = FINDINGS.partition("| image |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| ([^|]*[a-z][^|]*?) \|", table, re.MULTILINE) == list(KINDS)
 
 

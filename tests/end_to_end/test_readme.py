@@ -1,13 +1,15 @@
-"""README is true: its commands run and print what it says, its help texts are the real ones."""
+"""README and the guides are true: commands print what they say, tables are those of the code."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,12 @@ from kolektor_cli.tree.defects import summarise_fit
 from kolektor_cli.tree.fit import make_fit
 from kolektor_cli.tree.manifest import FORMAT
 from kolektor_cli.tree.views import view_samples
+from kolektor_cli.version import __version__
+from tests.documents import DOCUMENTS, GUIDES, ROOT, blocks, shell_lines, with_blocks
 from tests.running import run
 from tests.samples import count_samples
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = DOCUMENTS["README.md"]
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -42,16 +45,22 @@ ENVIRONMENT = {
 }
 
 
-def blocks(kind: str) -> list[str]:
-    """Find the code blocks of a kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-
-
 def commands_of(block: str) -> list[tuple[str, str]]:
     """Split a console block into commands and the output that follows each."""
     parts = re.split(r"^\$ (.*\n(?:> .*\n)*)", block, flags=re.MULTILINE)
     commands = [re.sub(r"^> ", "", part, flags=re.MULTILINE) for part in parts[1::2]]
     return list(zip(commands, parts[2::2], strict=True))
+
+
+def console(name: str, kind: str) -> list[tuple[str, str]]:
+    """Find the commands of a document's console blocks, and their outputs."""
+    return [pair for block in blocks(DOCUMENTS[name], kind) for pair in commands_of(block)]
+
+
+def check_console(name: str, kind: str, folder: Path) -> None:
+    """Run the commands of a document one after another."""
+    for command, output in console(name, kind):
+        assert stripped(shell(command, folder)) == stripped(output), command
 
 
 def shell(command: str, folder: Path) -> str:
@@ -75,22 +84,43 @@ def stripped(text: str) -> list[str]:
 
 
 @pytest.mark.long
-def test_commands_print_what_readme_shows(tmp_path: Path) -> None:
-    shown = [pair for block in blocks("console") for pair in commands_of(block)]
-    assert len(shown) > 10
-    for command, output in shown:
-        assert stripped(shell(command, tmp_path)) == stripped(output), command
+@pytest.mark.parametrize("name", with_blocks("console"))
+def test_commands_print_what_a_document_shows(name: str, tmp_path: Path) -> None:
+    check_console(name, "console", tmp_path)
 
 
 @pytest.mark.long
-def test_commands_on_the_real_dataset_print_what_readme_shows(real: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", with_blocks("console real"))
+def test_commands_on_the_real_dataset_print_what_a_document_shows(
+    name: str, real: Path, tmp_path: Path
+) -> None:
     (tmp_path / "KolektorSDD.zip").symlink_to(real)
-    shown = [pair for block in blocks("console real") for pair in commands_of(block)]
-    assert len(shown) >= 3
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    check_console(name, "console real", tmp_path)
+
+
+def test_documents_show_commands_with_their_output() -> None:
+    for kind, least in [("console", 18), ("console real", 13)]:
+        assert sum(len(console(name, kind)) for name in with_blocks(kind)) >= least
     # Each file of the real tree is derived again here, and nowhere else in the tests.
-    assert any(command.startswith("kolektor verify data --source") for command, _ in shown)
-    for command, output in shown:
-        assert stripped(shell(command, tmp_path)) == stripped(output), command
+    shown = [command for command, _ in console("README.md", "console real")]
+    assert any(command.startswith("kolektor verify data --source") for command in shown)
+
+
+def given_to_kolektor(line: str) -> list[list[str]]:
+    """Find what a line to be typed gives to kolektor; with a pipe, to each of them."""
+    words = shlex.split(line, comments=True)
+    parts = [list(part) for end, part in groupby(words, key={"|", ">", ";"}.__contains__) if not end]
+    return [part[1:] for part in parts if part[0] == "kolektor"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_of_a_document_are_understood(name: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for line in shell_lines(DOCUMENTS[name]):
+        for command, *arguments in given_to_kolektor(line):
+            assert group.commands[command].make_context(command, arguments), line
 
 
 def given(command: str, options: str) -> dict[str, Any]:
@@ -101,7 +131,9 @@ def given(command: str, options: str) -> dict[str, Any]:
 
 
 def test_table_of_protocols_is_how_the_real_dataset_is_split(real_scan: Scan) -> None:
-    rows = re.findall(r"^\| `(.*?)`(?: \(.*\))? ((?:\| \d+ ){5})\|$", README, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(.*?)`(?: \(.*\))? ((?:\| \d+ ){5})\|$", DOCUMENTS["protocols.md"], re.MULTILINE
+    )
     assert len(rows) == 11
     for protocol, numbers in rows:
         options = given("split", f"--protocol {protocol}")
@@ -118,7 +150,9 @@ def test_table_of_protocols_is_how_the_real_dataset_is_split(real_scan: Scan) ->
 
 
 def test_table_of_fits_is_what_they_make_of_the_real_dataset(real: Path, real_scan: Scan) -> None:
-    rows = re.findall(r"^\| `(--fit .*?)` ((?:\| \d+ ){3})\|$", README, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(--fit .*?)` ((?:\| \d+ ){3})\|$", DOCUMENTS["geometry.md"], re.MULTILINE
+    )
     assert len(rows) == 7
     with open_source(real) as source:
         for row, numbers in rows:
@@ -134,7 +168,7 @@ def test_table_of_fits_is_what_they_make_of_the_real_dataset(real: Path, real_sc
 
 
 def test_table_of_consumers_is_what_they_need() -> None:
-    table = README.partition("| `--for` |")[2].partition("\n\n")[0]
+    table = DOCUMENTS["consumers.md"].partition("| `--for` |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == [f"`{name}`" for name in CONSUMERS]
     for row, (name, consumer) in zip(rows, CONSUMERS.items(), strict=True):
@@ -154,14 +188,6 @@ def test_table_of_consumers_is_what_they_need() -> None:
         )
 
 
-def test_python_examples_run(tmp_path: Path) -> None:
-    run("sample", tmp_path / "small", "--items", 2)
-    codes = [block for block in blocks("python") if "kolektor_cli" in block]
-    assert len(codes) == 2
-    for code in codes:
-        subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -173,15 +199,18 @@ def test_python_examples_run(tmp_path: Path) -> None:
 def test_help_text_is_the_real_one(command: str) -> None:
     real = run(command, "--help", COLUMNS="80").stdout
     shown = re.search(
-        rf"<!-- help {command} -->\n+```text\n(.*?)^```", README, re.DOTALL | re.MULTILINE
+        rf"<!-- help {command} -->\n+```text\n(.*?)^```",
+        DOCUMENTS["commands.md"],
+        re.DOTALL | re.MULTILINE,
     )
     assert shown is not None
     assert stripped(shown[1]) == stripped(real)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_make_knows_every_target_that_readme_names() -> None:
-    targets = set(re.findall(r"(?:^|[`;]|=\S+ )make ([a-z]+)", README, re.MULTILINE))
+def test_make_knows_every_target_that_the_documents_name() -> None:
+    text = "\n".join(DOCUMENTS.values())
+    targets = set(re.findall(r"(?:^|[`;]|=\S+ )make ([a-z-]+)", text, re.MULTILINE))
     assert {"demo", "test"} <= targets
     for target in (*targets, "nonsense"):
         tried = subprocess.run(
@@ -191,7 +220,7 @@ def test_make_knows_every_target_that_readme_names() -> None:
 
 
 def test_exit_codes_of_all_errors_are_in_the_table() -> None:
-    codes = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
+    codes = set(re.findall(r"^\| (\d+) \|", DOCUMENTS["reliability.md"], re.MULTILINE))
     classes: list[type[KolektorError]] = [
         KolektorError,
         *KolektorError.__subclasses__(),
@@ -204,15 +233,56 @@ def test_every_finding_that_the_code_makes_is_in_the_table() -> None:
     source = "".join(module.read_text(encoding="utf-8") for module in modules)
     severities = '(?:"error"|"warning"|"info"|severity)'
     made = set(re.findall(rf'Finding\(\s*{severities},\s*"([a-z-]+)"', source))
-    table = README.partition("## What inspect finds")[2].partition("## Formats")[0]
+    table = DOCUMENTS["findings.md"].partition("| code |")[2].partition("\n\n")[0]
     cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     told = {code for cell in cells for code in cell.split("`")[1::2]}
     assert told == made
 
 
 def test_formats_are_those_that_the_code_writes() -> None:
-    formats = README.partition("## Formats")[2].partition("## Exit codes")[0]
+    formats = DOCUMENTS["formats.md"]
     assert f"`{','.join(COLUMNS)}`" in formats
     assert f"is of format {FORMAT}" in formats
     for column in SCAN_COLUMNS:
         assert f"`{column}`" in formats
+
+
+# README itself
+
+
+def table_rows(text: str, header: str) -> list[list[str]]:
+    """Read the cells of a table without its header."""
+    table = text.partition(header)[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+def test_readme_lists_the_codes_of_the_guide() -> None:
+    short = table_rows(README, "| `--for` | code ")
+    listed = [row[:2] for row in short] + [row[2:] for row in short]
+    whole = table_rows(DOCUMENTS["consumers.md"], "| `--for` | code ")
+    assert listed == [row[:2] for row in whole]
+
+
+def test_readme_says_which_protocol_as_the_guide_does() -> None:
+    header = "| for | use |"
+    assert table_rows(README, header) == table_rows(DOCUMENTS["protocols.md"], header) != []
+
+
+def test_exit_codes_of_readme_are_those_of_the_guide() -> None:
+    section = README.partition("## Exit codes")[2].partition("```")[0]
+    codes = re.findall(r"^\| (\d+) \|", DOCUMENTS["reliability.md"], re.MULTILINE)
+    assert re.findall(r"(\d+):", section) == codes
+
+
+def test_example_of_a_citation_has_this_version() -> None:
+    assert f"kolektor-cli {__version__} " in README
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDES.glob("*.md")], ids=lambda p: p.name)
+def test_links_lead_to_files(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)(.*?)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).is_file(), target
