@@ -25,18 +25,15 @@ def tree_lines(comparison: Comparison) -> Iterator[str]:
         images = sum(tree.counts.values())
         yield f"{letter}  {tree.path}: {images} images, fingerprint {tree.fingerprint}"
     for letter, tree in trees:
-        for number, what in _unlike_manifest(tree):
-            yield f"{letter}  {number} of its files {what}"
-
-
-def _unlike_manifest(tree: ComparedTree) -> Iterator[tuple[int, str]]:
-    for what, paths in (
-        ("are missing, by its manifest", tree.missing),
-        ("are not in its manifest", tree.added),
-        ("have other pixels than in its manifest", tree.changed),
-    ):
-        if paths:
-            yield len(paths), f"{what}: {first_names(paths)}"
+        for what, paths in (
+            ("in its manifest, and missing", tree.missing),
+            ("not in its manifest", tree.added),
+            ("other pixels than in its manifest", tree.changed),
+        ):
+            if paths:
+                yield f"{letter}  {what}: {first_names(paths)}"
+        if not tree.has_manifest:
+            yield f"{letter}  no manifest: images are compared by pixels, then by path"
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
@@ -66,34 +63,27 @@ def _group(difference: TreeDifference) -> tuple[str, ...]:
     if kind == "image" and difference.largest is not None:
         close = difference.largest <= _ROUNDING
         return (f"image: by {'at most' if close else 'more than'} {_ROUNDING} gray value",)
-    return (kind,)
+    return (f"{kind}: other pixels" if kind in ("image", "mask") else kind,)
 
 
 def _row(group: tuple[str, ...], differences: Sequence[TreeDifference]) -> tuple[str | int, ...]:
     names = list(dict.fromkeys(map(_named, differences)))
     number = len({difference.name for difference in differences})
-    return (
-        group[0],
-        _common([difference.first for difference in differences]),
-        _common([difference.second for difference in differences]),
-        number,
-        first_names(names),
-    )
-
-
-def _common(values: Sequence[object]) -> str:
-    """Write the value that all have; nothing where they differ or have none."""
-    texts = {_text(value) for value in values}
-    return texts.pop() if len(texts) == 1 and len(values) > 0 else ""
+    pairs = {(_text(difference.first), _text(difference.second)) for difference in differences}
+    # Paths are not told where the names tell as much.
+    told = differences[0].kind not in ("alone", "image", "mask") and len(pairs) == 1
+    first, second = pairs.pop() if told else ("", "")
+    return (group[0], first, second, number, first_names(names))
 
 
 def _named(difference: TreeDifference) -> str:
     """Name a sample or an image, and say by how much its pixels differ."""
-    if difference.largest is None or difference.mean is None:
-        return difference.name
-    if difference.kind == "mask":
-        return f"{difference.name} ({difference.pixels} pixels)"
-    return f"{difference.name} (up to {difference.largest}, mean {difference.mean:.2g})"
+    name, largest, mean = difference.name, difference.largest, difference.mean
+    if difference.kind == "mask" and difference.pixels is not None:
+        return f"{name} ({difference.pixels} pixel{'' if difference.pixels == 1 else 's'})"
+    if largest is None or mean is None or largest <= _ROUNDING:
+        return name
+    return f"{name} (up to {largest}, mean {mean:.2g})"
 
 
 def _text(value: object) -> str:
@@ -127,4 +117,13 @@ def comparison_json(comparison: Comparison) -> JsonObject:
 
 
 def _tree_json(tree: ComparedTree) -> JsonObject:
-    return {**asdict(tree), "path": str(tree.path), "counts": counts_json(tree.counts)}
+    return {
+        "path": str(tree.path),
+        "files": tree.has_files,
+        "manifest": tree.has_manifest,
+        "fingerprint": tree.fingerprint,
+        "counts": counts_json(tree.counts),
+        "missing": list(tree.missing),
+        "added": list(tree.added),
+        "changed": list(tree.changed),
+    }
