@@ -126,7 +126,8 @@ def read_contents(
     ImageError
         A PNG cannot be decoded.
     """
-    if path.is_file():
+    # A manifest may come through a pipe, which is no file to the system.
+    if path.exists() and not path.is_dir():
         found = _read_manifest(path)
         files = _recorded(found)
         return Contents(path, None, found, files, tuple(_pictures(files, found)))
@@ -143,8 +144,11 @@ def read_contents(
 
 
 def _read_manifest(path: Path) -> Manifest:
+    data = read_file(path)
+    if not data.lstrip().startswith(b"{"):
+        raise ManifestError(f"{path}: is no manifest; if it is a packed tree, unpack it")
     try:
-        found = from_bytes(read_file(path))
+        found = from_bytes(data)
     except ManifestError as error:
         message = str(error).removeprefix(f"{MANIFEST_NAME}: ")
         raise ManifestError(f"{path}: {message}") from error
@@ -177,7 +181,7 @@ def _decode(folder: Path, path: str) -> Pixels:
 
 def _pictures(files: Mapping[str, PictureFile], manifest: Manifest | None) -> Iterator[Picture]:
     """Yield the pictures of files, in the order of their paths."""
-    masks = {mask_path(path): path for path in files if _is_image(path)}
+    masks = {mask_path(path) for path in files if _is_image(path)}
     shown = [file for path, file in sorted(files.items()) if path not in masks]
     entries = _entries(shown, manifest) if manifest else {}
     for file in shown:

@@ -165,7 +165,7 @@ def test_python_examples_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("fetch", "inspect", "split", "convert", "verify", "train"),
+        *("fetch", "inspect", "split", "convert", "verify", "compare", "train"),
         *("score", "show", "report", "export", "sample"),
         "docs",
     ],
