@@ -1,8 +1,8 @@
 """Turns the raw Kolektor datasets into verified, reproducible MVTec-AD-style datasets.
 
-The verbs `fetch`, `inspect`, `split`, `convert`, `verify`, `score`, `show`, `report`, `export` and
-`synthesize` do what the commands of the same names do (`synthesize` that of ``sample``) and return
-a frozen result; `load_tree` gives the images of a tree as arrays.
+The verbs `fetch`, `inspect`, `split`, `convert`, `verify`, `compare`, `score`, `show`, `report`,
+`export` and `synthesize` do what the commands of the same names do (`synthesize` that of
+``sample``) and return a frozen result; `load_tree` gives the images of a tree as arrays.
 
 >>> import kolektor_cli as kolektor
 >>> conversion = kolektor.convert("KolektorSDD", "out")

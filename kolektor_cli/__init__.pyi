@@ -3,6 +3,12 @@ from .consumers.needs import Guide as Guide
 from .consumers.training import PresetName as PresetName
 from .consumers.training import Recipe as Recipe
 from .consumers.training import TrainOptions as TrainOptions
+from .core.comparison import ComparedTree as ComparedTree
+from .core.comparison import Comparison as Comparison
+from .core.comparison import DifferenceKind as DifferenceKind
+from .core.comparison import TreeDifference as TreeDifference
+from .core.comparison import ValueDifference as ValueDifference
+from .core.comparison import compare as compare
 from .core.conversion import Conversion as Conversion
 from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert

@@ -48,6 +48,15 @@ def test_example_gives_what_it_shows(
 
 
 def test_each_verb_has_an_example() -> None:
-    verbs = {"convert", "inspect", "plan_conversion", "show", "split", "synthesize", "verify"}
+    verbs = {
+        "compare",
+        "convert",
+        "inspect",
+        "plan_conversion",
+        "show",
+        "split",
+        "synthesize",
+        "verify",
+    }
     assert verbs <= TESTS.keys()
     assert "kolektor_cli" in TESTS

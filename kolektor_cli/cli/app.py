@@ -18,6 +18,7 @@ import typer
 import typer.core
 
 from kolektor_cli.cli.command import Command
+from kolektor_cli.cli.compare import compare
 from kolektor_cli.cli.convert import convert
 from kolektor_cli.cli.docs import docs
 from kolektor_cli.cli.export import export
@@ -78,7 +79,7 @@ app = typer.Typer(
 
 
 _COMMANDS = (
-    *(fetch, inspect, split, convert, verify, train),
+    *(fetch, inspect, split, convert, verify, compare, train),
     *(score, show, report, export, sample, docs),
 )
 

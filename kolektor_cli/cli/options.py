@@ -24,7 +24,14 @@ SourceArgument: TypeAlias = Annotated[
 
 JobsOption: TypeAlias = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads; default: one a processor."),
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        envvar="KOLEKTOR_JOBS",
+        help="Threads; default: one a processor.",
+    ),
 ]
 
 QuietOption: TypeAlias = Annotated[

@@ -16,7 +16,11 @@ def verify(
     ],
     source: Annotated[
         Path | None,
-        typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
+        typer.Option(
+            metavar="SOURCE",
+            envvar="KOLEKTOR_SOURCE",
+            help="Derive every file again from this raw dataset.",
+        ),
     ] = None,
     consumers: ConsumersOption = None,
     strict: Annotated[

@@ -110,7 +110,9 @@ def test_documents_show_commands_with_their_output() -> None:
 def given_to_kolektor(line: str) -> list[list[str]]:
     """Find what a line to be typed gives to kolektor; with a pipe, to each of them."""
     words = shlex.split(line, comments=True)
-    parts = [list(part) for end, part in groupby(words, key={"|", ">", ";"}.__contains__) if not end]
+    parts = [
+        list(part) for end, part in groupby(words, key={"|", ">", ";"}.__contains__) if not end
+    ]
     return [part[1:] for part in parts if part[0] == "kolektor"]
 
 
@@ -191,7 +193,7 @@ def test_table_of_consumers_is_what_they_need() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("fetch", "inspect", "split", "convert", "verify", "train"),
+        *("fetch", "inspect", "split", "convert", "verify", "compare", "train"),
         *("score", "show", "report", "export", "sample"),
         "docs",
     ],
