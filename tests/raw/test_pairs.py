@@ -130,6 +130,8 @@ def test_source_without_a_pair_is_refused_with_what_was_seen(tmp_path: Path) -> 
     (tmp_path / "b_mask.png").unlink()
     with pytest.raises(SourceError, match="no file is a mask; say with --mask-suffix"):
         candidates(tmp_path)
+    with pytest.raises(SourceError, match="no file is a mask by --mask-suffix _m and --masks x;"):
+        candidates(tmp_path, replace(PAIRS, mask_suffix="_m", masks="x"))
 
 
 def test_missing_masks_and_images_are_errors_that_name_the_option(tmp_path: Path) -> None:
