@@ -75,9 +75,9 @@ def test_item_of_an_image_that_is_left_out_is_not_guessed(own: Path) -> None:
 def test_own_images_are_padded_where_a_size_is_known(
     own: Path, tmp_path: Path, options: tuple[str, ...], fit: str, size: object
 ) -> None:
-    layout = ("--layout", "pairs", "--no-mask", "good", "--category", "screw")
+    layout = ("--layout", "pairs", "--no-mask", "good", "--category", "metal_nut")
     run("convert", own, tmp_path / "out", *layout, *options)
-    made = json.loads((tmp_path / "out/screw/manifest.json").read_text())["options"]
+    made = json.loads((tmp_path / "out/metal_nut/manifest.json").read_text())["options"]
     assert (made["fit"], made["size"]) == (fit, size)
 
 
