@@ -199,7 +199,8 @@ def _give_masks(candidates: Candidates, masks: Mapping[str, Sequence[str]]) -> l
         if len(found) > 1:
             _doubt(candidates, mask, found)
         elif not found and not is_json:
-            candidates[mask] = Candidate(mask, masks=[mask])
+            # An image X_mask.png.jpg has this name, too.
+            candidates.setdefault(mask, Candidate(mask)).masks.append(mask)
         elif not found or (is_json and candidates[found[0]].masks):
             unused.append(mask)
         else:

@@ -152,6 +152,12 @@ def test_missing_masks_and_images_are_errors_that_name_the_option(tmp_path: Path
     assert named(taken, "mask-without-image") == [("error", "4_mask.png")]
 
 
+def test_image_named_as_a_mask_with_its_suffix_is_not_lost(tmp_path: Path) -> None:
+    write_folder(tmp_path, files("1.jpg", "1_mask.png", "2_mask.png", "2_mask.png.jpg"))
+    held = [name for c in candidates(tmp_path).values() for name in (*c.images, *c.masks)]
+    assert sorted(held) == ["1.jpg", "1_mask.png", "2_mask.png", "2_mask.png.jpg"]
+
+
 def test_item_is_the_first_group_in_the_path(tmp_path: Path) -> None:
     for seed, name in enumerate(("a/p1_0", "a/p1_1", "b/p2_0", "b/q")):
         write_own(tmp_path / f"{name}.jpg", seed, tmp_path / f"{name}_mask.png", (3, 4, 5, 6))
