@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,6 +44,23 @@ def write_own(image: Path, seed: int, mask: Path | None = None, box: Box | None 
             x, y, width, height = box
             pixels[y : y + height, x : x + width] = 255
         write_pixels(mask, pixels)
+
+
+def read_gray(path: Path) -> np.ndarray:
+    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    return np.asarray(pixels, np.uint8)
+
+
+def as_pairs(raw: Path, own: Path) -> Path:
+    """Rename the samples of KolektorSDD as people do, into one folder, with masks as PNG."""
+    for image in raw.rglob("*.jpg"):
+        stem = f"{image.parent.name}_{image.stem}"
+        own.mkdir(exist_ok=True)
+        shutil.copy(image, own / f"{stem}.jpg")
+        mask = read_gray(image.with_name(f"{image.stem}_label.bmp"))
+        write_pixels(own / f"{stem}_mask.png", mask)
+    return own
 
 
 def labelme(shapes: Iterable[object], size: tuple[int, int] = (40, 60)) -> bytes:

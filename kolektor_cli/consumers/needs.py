@@ -90,10 +90,11 @@ def defaults_for(
         The fit and the size that are asked for; None for the defaults.
     """
     consumers = [CONSUMERS[name] for name in names]
+    sizes = [(consumer.size, consumer.sizes) for consumer in consumers]
     pads = any(consumer.fit == "pad" for consumer in consumers)
     if fit is None:
-        has_size = (size if asked is None else asked) not in (None, "source")
-        fit = "pad" if pads and has_size else "stretch"
+        wanted = _first_of_all(sizes, size) if asked is None else asked
+        fit = "pad" if pads and wanted not in (None, "source") else "stretch"
     if pads and fit == "pad" and size is not None:
         # The codes scale down themselves: a larger square keeps the detail of the masks.
         size = (max(size), max(size))
@@ -102,7 +103,7 @@ def defaults_for(
             [(consumer.category, consumer.categories) for consumer in consumers], category
         ),
         fit=fit,
-        size=_first_of_all([(consumer.size, consumer.sizes) for consumer in consumers], size),
+        size=_first_of_all(sizes, size),
     )
 
 

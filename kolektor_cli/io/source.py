@@ -24,8 +24,8 @@ MAX_ARCHIVE_BYTES = 2**35
 """Largest size of an unpacked archive, 32 GiB: a hundred times KolektorSDD. It bounds the time that
 a hostile archive can take."""
 
-MAX_FILES = 2**17
-"""Maximum number of files and folders in a source: a hundred times that of KolektorSDD."""
+MAX_FILES = 2**18
+"""Maximum number of files and folders in a source: enough for 100 000 images with their masks."""
 
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of a system that would refuse any other file, too."""

@@ -65,7 +65,7 @@ def pair_own(
             strays[name.rpartition("/")[0]].append(name)
     candidates = _candidates(images, options)
     unused = _give_masks(candidates, masks)
-    _refuse_no_pair(source, candidates, unused)
+    _refuse_no_pair(source, candidates, unused, options)
     for name in unused:
         strays[name.rpartition("/")[0]].append(name)
     findings = unread_images(strays, {name.rpartition("/")[0] for name in (*images, *masks)})
@@ -73,11 +73,17 @@ def pair_own(
     return candidates, [*findings, *stray_findings("warning", strays, message)]
 
 
-def _refuse_no_pair(source: Source, candidates: Candidates, unused: Sequence[str]) -> None:
+def _refuse_no_pair(
+    source: Source, candidates: Candidates, unused: Sequence[str], options: LayoutOptions
+) -> None:
     if any(files.problem or (files.images and files.masks) for files in candidates.values()):
         return
     masks = [*(mask for files in candidates.values() for mask in files.masks), *unused]
-    seen = f"{masks[0]} is a mask, and no image has its name" if masks else "no file is a mask"
+    asked = {"--mask-suffix": options.mask_suffix, "--masks": options.masks}
+    by = " and ".join(f"{option} {value}" for option, value in asked.items() if value)
+    seen = f"no file is a mask{' by ' + by if by else ''}"
+    if masks:
+        seen = f"{masks[0]} is a mask, and no image has its name"
     raise SourceError(
         f"{source.path}: holds no image with a mask: {seen}; say with --mask-suffix how masks are "
         "called, as _mask, or with --masks in which folder they lie"
@@ -193,7 +199,8 @@ def _give_masks(candidates: Candidates, masks: Mapping[str, Sequence[str]]) -> l
         if len(found) > 1:
             _doubt(candidates, mask, found)
         elif not found and not is_json:
-            candidates[mask] = Candidate(mask, masks=[mask])
+            # An image X_mask.png.jpg has this name, too.
+            candidates.setdefault(mask, Candidate(mask)).masks.append(mask)
         elif not found or (is_json and candidates[found[0]].masks):
             unused.append(mask)
         else:

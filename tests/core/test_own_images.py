@@ -26,27 +26,18 @@ from kolektor_cli.samples import MaskRule
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.dataset import load_tree
 from tests.conftest import SMALL, write_pair, write_pair_2
-from tests.own import PAIRS, labelme, shape, write_own, write_pixels
+from tests.own import (
+    PAIRS,
+    as_pairs,
+    labelme,
+    read_gray,
+    shape,
+    write_own,
+    write_pixels,
+)
 from tests.trees import forge, read_manifest
 
 SOURCE_SIZE = ConvertOptions(names="source", size="source")
-
-
-def read_gray(path: Path) -> np.ndarray:
-    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    assert pixels is not None
-    return np.asarray(pixels, np.uint8)
-
-
-def as_pairs(raw: Path, own: Path) -> Path:
-    """Rename the samples of KolektorSDD as people do, into one folder, with masks as PNG."""
-    for image in raw.rglob("*.jpg"):
-        stem = f"{image.parent.name}_{image.stem}"
-        own.mkdir(exist_ok=True)
-        shutil.copy(image, own / f"{stem}.jpg")
-        mask = read_gray(image.with_name(f"{image.stem}_label.bmp"))
-        write_pixels(own / f"{stem}_mask.png", mask)
-    return own
 
 
 def masks_of(tree: Path) -> dict[str, np.ndarray]:

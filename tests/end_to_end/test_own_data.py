@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import zipfile
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from tests.own import write_own
+from tests.own import as_pairs, write_own
 from tests.running import run
+from tests.trees import read_manifest
 
 GUIDE = (resources.files("kolektor_cli") / "docs/own-data.md").read_text(encoding="utf-8")
 
@@ -107,3 +109,20 @@ def test_command_of_the_guide_finds_every_sample_and_its_label(
 def of_layout(options: list[str]) -> list[str]:
     """Return the options without the protocol, which `inspect` does not take."""
     return shlex.split(re.sub(r"--protocol \S+", "", shlex.join(options)))
+
+
+@pytest.mark.long
+def test_real_dataset_as_pairs_gives_the_pixels_and_items_of_the_native_layout(
+    real: Path, real_data: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(real) as archive:
+        archive.extractall(tmp_path / "raw")
+    own = as_pairs(tmp_path / "raw", tmp_path / "metal")
+    layout = ("--layout", "pairs", "--item", r"(kos\d+)", "--size", "500x1240")
+    run("convert", own, tmp_path / "out", *layout)
+    native, pairs = (
+        {(e.sample.replace("/", "_"), e.role): (e.pixels_sha256, e.group) for e in manifest.files}
+        for manifest in map(read_manifest, (real_data / "metal", tmp_path / "out/metal"))
+    )
+    assert len(native) == 451
+    assert pairs == native

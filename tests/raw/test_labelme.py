@@ -96,6 +96,8 @@ def test_shapes_of_all_labels_are_one_mask() -> None:
         (labelme([], (0, 5)), "claims 0x5 pixels"),
         (labelme([], (10**6, 10**6)), "too large"),
         (labelme([shape("line", (0, 0), (1, 1))]), "has a line of 2 points, which is not read"),
+        (labelme([shape("linestrip", (0, 0), (1, 1), (2, 0))]), "has a linestrip of 3 points"),
+        (labelme([shape("mask", (0, 0), (1, 1))]), "has a mask of 2 points, which is not read"),
         (labelme([shape("polygon", (0, 0), (1, 1))]), "has a polygon of 2 points"),
         (labelme([shape("circle", (0, 0))]), "has a circle of 1 points"),
         (labelme([shape("circle", (0, 0), (float("nan"), 1))]), "reaches far out"),

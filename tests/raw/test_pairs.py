@@ -130,6 +130,8 @@ def test_source_without_a_pair_is_refused_with_what_was_seen(tmp_path: Path) -> 
     (tmp_path / "b_mask.png").unlink()
     with pytest.raises(SourceError, match="no file is a mask; say with --mask-suffix"):
         candidates(tmp_path)
+    with pytest.raises(SourceError, match="no file is a mask by --mask-suffix _m and --masks x;"):
+        candidates(tmp_path, replace(PAIRS, mask_suffix="_m", masks="x"))
 
 
 def test_missing_masks_and_images_are_errors_that_name_the_option(tmp_path: Path) -> None:
@@ -148,6 +150,12 @@ def test_missing_masks_and_images_are_errors_that_name_the_option(tmp_path: Path
         ("3", "good", ""),
     ]
     assert named(taken, "mask-without-image") == [("error", "4_mask.png")]
+
+
+def test_image_named_as_a_mask_with_its_suffix_is_not_lost(tmp_path: Path) -> None:
+    write_folder(tmp_path, files("1.jpg", "1_mask.png", "2_mask.png", "2_mask.png.jpg"))
+    held = [name for c in candidates(tmp_path).values() for name in (*c.images, *c.masks)]
+    assert sorted(held) == ["1.jpg", "1_mask.png", "2_mask.png", "2_mask.png.jpg"]
 
 
 def test_item_is_the_first_group_in_the_path(tmp_path: Path) -> None:

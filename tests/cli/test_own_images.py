@@ -1,0 +1,97 @@
+"""``--layout pairs`` on the command line: its options, what is shown, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from tests.own import write_own
+from tests.running import error_of, run
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Write six images of two items, one of them defective, and one without a mask."""
+    root = tmp_path / "own"
+    for number in range(6):
+        box = (3, 4, 5, 6) if number == 0 else None
+        name = f"p{number % 2}_{number}"
+        write_own(root / f"{name}.jpg", number, root / f"{name}_mask.png", box)
+    write_own(root / "p1_6.jpg", 6)
+    return root
+
+
+def test_all_commands_read_the_same_pairs(own: Path, tmp_path: Path) -> None:
+    layout = ("--layout", "pairs", "--item", r"p(\d)", "--no-mask", "good")
+    table = run("inspect", own, *layout).stdout
+    assert table.index("Items") < table.index("Dataset")
+    split = run("split", own, *layout).stdout
+    rows = list(csv.DictReader(StringIO(split)))
+    assert [(row["sample"], row["item"]) for row in rows][:2] == [("p0_0", "0"), ("p0_2", "0")]
+    out = tmp_path / "out"
+    run("convert", own, out, *layout, "--split", "-", "--dilate", 3, stdin=split)
+    manifest = json.loads((out / "own/manifest.json").read_text())
+    assert manifest["release"] == "pairs"
+    assert manifest["options"] == {
+        "fit": "stretch",
+        "size": "source",
+        "color": "rgb",
+        "names": "index",
+        "layout": "pairs",
+        "item": r"p(\d)",
+        "no_mask": "good",
+        "dilate": 3,
+    }
+    assert "own: ok" in run("verify", out, "--source", own).stdout
+
+
+def test_images_that_are_items_are_not_listed(own: Path) -> None:
+    shown = run("inspect", own, "--layout", "pairs", "--no-mask", "good").stdout
+    assert "Items" not in shown
+    assert "items               7" in shown
+
+
+def test_item_of_an_image_that_is_left_out_is_not_guessed(own: Path) -> None:
+    shown = run("inspect", own, "--layout", "pairs", "--csv", code=1).stdout
+    [left_out] = [row for row in csv.DictReader(StringIO(shown)) if row["problem"]]
+    assert (left_out["sample"], left_out["item"]) == ("p1_6", "")
+    assert left_out["problem"] == "image-without-mask"
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "size"),
+    [
+        (("--for", "patchcore"), "pad", [256, 256]),
+        (("--for", "cflow"), "stretch", "source"),
+        (("--for", "cflow", "--size", "64"), "pad", [64, 64]),
+        (("--for", "anomalib"), "stretch", "source"),
+        (("--fit", "square"), "square", [500, 500]),
+    ],
+)
+def test_own_images_are_padded_where_a_size_is_known(
+    own: Path, tmp_path: Path, options: tuple[str, ...], fit: str, size: object
+) -> None:
+    layout = ("--layout", "pairs", "--no-mask", "good", "--category", "metal_nut")
+    run("convert", own, tmp_path / "out", *layout, *options)
+    made = json.loads((tmp_path / "out/metal_nut/manifest.json").read_text())["options"]
+    assert (made["fit"], made["size"]) == (fit, size)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--masks", "x"), "--masks needs --layout pairs"),
+        (("--layout", "pairs", "--item", "x"), "has no group"),
+        (("--dilate", "2"), "--dilate 2 is even"),
+        (("--layout", "pairs", "--fit", "pad"), "--fit pad needs a size in pixels"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(
+    own: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert message in error_of("convert", own, tmp_path / "out", *options, code=2)
+    assert not (tmp_path / "out").exists()
