@@ -13,18 +13,8 @@ import pytest
 import kolektor_cli
 
 VERBS = (
-    *(
-        "compare",
-        "convert",
-        "export",
-        "fetch",
-        "inspect",
-        "load_tree",
-        "plan_conversion",
-        "report",
-        "score",
-    ),
-    *("show", "split", "synthesize", "train", "verify"),
+    *("compare", "convert", "export", "fetch", "inspect", "load_tree", "plan_conversion"),
+    *("report", "score", "show", "split", "synthesize", "train", "verify"),
 )
 NAMES = [name for name in dir(kolektor_cli) if not name.startswith("_")]
 
