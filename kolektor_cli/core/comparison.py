@@ -18,6 +18,7 @@ from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.samples import natural_key
 from kolektor_cli.splits.split import Counts
 from kolektor_cli.tree.contents import Contents, Picture, PictureFile, read_contents
+from kolektor_cli.tree.layout import is_mask
 from kolektor_cli.tree.manifest import Manifest
 from kolektor_cli.tree.matching import pair_up
 
@@ -336,6 +337,8 @@ def _left_over(pictures: Iterable[Picture], other: Contents) -> Iterator[_Told]:
     """Yield what the other tree does not have: a sample that it leaves out is in another split."""
     apart = _apart(other.manifest) if other.manifest else {}
     for picture in pictures:
+        if is_mask(picture.file.path) and picture.file.path in other.files:
+            continue  # only its image is missing
         elsewhere = apart.get(picture.sample or "")
         if picture.sample and elsewhere:
             yield "split", picture.sample, picture.split, elsewhere

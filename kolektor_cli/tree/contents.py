@@ -186,7 +186,7 @@ def _pictures(files: Mapping[str, PictureFile], manifest: Manifest | None) -> It
     entries = _entries(shown, manifest) if manifest else {}
     for file in shown:
         split, label = split_and_label(file.path) or (None, None)
-        mask = files.get(mask_path(file.path)) if label else None
+        mask = files.get(mask_path(file.path))
         yield Picture(file, mask, split, label, entries.get(file.path))
 
 

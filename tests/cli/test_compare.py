@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.conftest import color_image, write_png
@@ -42,15 +43,20 @@ def test_trees_that_differ_end_with_1_and_what_differs_is_counted(tree: Path, co
     (copy / IMAGES[0]).unlink()
     (copy / MASKS[0]).unlink()
     write_png(copy / IMAGES[1], color_image(77))
+    pixels = cv2.imread(str(copy / IMAGES[2]))
+    assert pixels is not None
+    pixels[0, 0] ^= 1
+    write_png(copy / IMAGES[2], pixels)
     (copy / "test/good/000.png").rename(copy / "train/good/006.png")
     text = run("compare", tree, copy, code=1).stdout
     rows = [" ".join(line.split()) for line in text.splitlines()]
     assert f"B in its manifest, and missing: {MASKS[0]}, test/good/000.png, {IMAGES[0]}" in rows
     assert "B not in its manifest: train/good/006.png" in rows
-    assert f"B other pixels than in its manifest: {IMAGES[1]}" in rows
+    assert f"B other pixels than in its manifest: {IMAGES[1]}, {IMAGES[2]}" in rows
     assert f"only in A 1 {samples[IMAGES[0]]}" in rows
     assert f"split test train 1 {samples['test/good/000.png']}" in rows
     assert f"mask only in A 1 {samples[MASKS[0]]}" in rows
+    assert f"image: by at most 1 gray value 1 {samples[IMAGES[2]]}" in rows
     assert any(
         row.startswith(f"image: by more than 1 gray value 1 {samples[IMAGES[1]]} (up to ")
         for row in rows

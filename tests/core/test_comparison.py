@@ -21,6 +21,7 @@ from tests.conftest import (
     FOREIGN_MASKS,
     SIZE,
     SMALL,
+    box_mask,
     color_image,
     write_defects,
     write_pair,
@@ -110,6 +111,14 @@ def lose_mask(tree: Path) -> None:
     (tree / MASKS[2]).unlink()
 
 
+def lose_defective_image(tree: Path) -> None:
+    (tree / "test/defect/001.png").unlink()
+
+
+def add_mask(tree: Path) -> None:
+    write_png(tree / "ground_truth/defect/009_mask.png", box_mask())
+
+
 def add_image(tree: Path) -> None:
     write_png(tree / "train/good/006.png", color_image(99))
 
@@ -139,6 +148,15 @@ CHANGES: dict[Callable[[Path], None], list[tuple[str, str, Any, Any]]] = {
     put_into_training: [("split", "test/good/001.png", "test", "train")],
     lose_image: [("alone", "train/good/005.png", "train/good/005.png", None)],
     lose_mask: [("mask", "test/defect/002.png", MASKS[2], None)],
+    lose_defective_image: [("alone", "test/defect/001.png", "test/defect/001.png", None)],
+    add_mask: [
+        (
+            "alone",
+            "ground_truth/defect/009_mask.png",
+            None,
+            "ground_truth/defect/009_mask.png",
+        )
+    ],
     add_image: [("alone", "train/good/006.png", None, "train/good/006.png")],
     add_stray: [("alone", "notes/picture.png", None, "notes/picture.png")],
     rename_image: [("path", "train/good/005.png", "train/good/005.png", "train/good/007.png")],
@@ -261,17 +279,26 @@ def test_samples_are_compared_however_they_are_numbered(raw: Path, tree: Path) -
     [more] = of_kind(found, "alone")
     assert (more.name, more.first, more.second) == ("kos00/Part0", None, "train/good/000.png")
     assert len(of_kind(found, "path")) == 6
+    change_pixel(other / IMAGES[3])
+    [changed] = of_kind(compare(tree, other), "image")
+    assert changed.name == entry_of(tree, IMAGES[2]).sample
+    assert (changed.first, changed.second, changed.pixels) == (IMAGES[2], IMAGES[3], 1)
 
 
-def test_images_that_are_one_are_told_apart_by_sample(tmp_path: Path) -> None:
+@pytest.fixture
+def doubled(tmp_path: Path) -> Path:
+    """Write a dataset of three items with the same six images."""
     for item in ("kos01", "kos02", "kos03"):
         for part in range(6):
             box = None if part else (5, 9, 12, 6)
             write_pair(tmp_path / "raw" / item, f"Part{part}", part, box)
-    seeds = (SplitOptions(seed=0), SplitOptions(seed=1))
+    return tmp_path / "raw"
+
+
+def test_images_that_are_one_are_told_apart_by_sample(doubled: Path, tmp_path: Path) -> None:
     trees = [
-        convert(tmp_path / "raw", tmp_path / f"{split.seed}", replace(SMALL, split=split)).target
-        for split in seeds
+        convert(doubled, tmp_path / f"{seed}", replace(SMALL, split=SplitOptions(seed=seed))).target
+        for seed in (0, 1)
     ]
     found = compare(*trees)
     assert of_kind(found, "split")
@@ -282,6 +309,38 @@ def test_images_that_are_one_are_told_apart_by_sample(tmp_path: Path) -> None:
         for name in splits[0]
         if splits[0][name] != splits[1][name]
     }
+
+
+@pytest.mark.parametrize("with_manifest", [True, False], ids=["manifest", "foreign"])
+def test_of_images_that_are_one_the_missing_one_is_named(
+    with_manifest: bool, doubled: Path, tmp_path: Path
+) -> None:
+    tree = convert(doubled, tmp_path, SMALL).target
+    copy = shutil.copytree(tree, tmp_path / "copy")
+    names = [entry_of(tree, path).sample if with_manifest else path for path in IMAGES[:2]]
+    for folder in (tree, copy):
+        if not with_manifest:
+            (folder / MANIFEST).unlink()
+    for name, path in zip(names, IMAGES[:2], strict=True):
+        data = (copy / path).read_bytes()
+        (copy / path).unlink()
+        assert told(compare(tree, copy)) == {("alone", name, path, None)}
+        (copy / path).write_bytes(data)
+
+
+def test_files_that_neither_manifest_knows_are_compared_by_path(tree: Path, copy: Path) -> None:
+    for seed, folder in enumerate((tree, copy)):
+        write_png(folder / "notes/picture.png", color_image(seed))
+    place = "notes/picture.png"
+    assert told(compare(tree, copy)) == {("image", place, place, place)}
+
+
+def test_masks_of_another_size_than_their_images_are_told(foreign: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(foreign, tmp_path / "other")
+    write_png(foreign / FOREIGN_MASKS[0], np.full((2, 3), 255, np.uint8))
+    write_png(other / FOREIGN_MASKS[0], np.full((3, 2), 255, np.uint8))
+    [mask] = compare(foreign, other).differences
+    assert (mask.kind, mask.name, mask.largest) == ("mask", "test/crack/000.png", None)
 
 
 @pytest.mark.parametrize(
@@ -346,24 +405,26 @@ def test_windows_at_other_places_are_another_geometry(tmp_path: Path) -> None:
     assert {tuple(d.first) for d in moved if isinstance(d.first, dict)} == {("window",)}
 
 
-def test_samples_that_a_tree_leaves_out_are_in_another_split(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [SMALL, ConvertOptions(fit="thirds")], ids=["one", "thirds"])
+def test_samples_that_a_tree_leaves_out_are_in_another_split(
+    options: ConvertOptions, tmp_path: Path
+) -> None:
     for item in range(1, 5):
         for part in range(3):
             box = None if part else (5, 9, 12, 6)
             write_pair(tmp_path / f"raw/kos0{item}", f"Part{part}", 10 * item + part, box)
-    grouped = SplitOptions(protocol="grouped", fold=0, folds=2)
-    one = convert(tmp_path / "raw", tmp_path / "one", SMALL)
-    two = convert(tmp_path / "raw", tmp_path / "two", replace(SMALL, split=grouped))
+    grouped = replace(options, split=SplitOptions(protocol="grouped", fold=0, folds=2))
+    one = convert(tmp_path / "raw", tmp_path / "one", options)
+    two = convert(tmp_path / "raw", tmp_path / "two", grouped)
     assert two.plan.unused
     found = compare(one.target, two.target)
-    gone = {d.name for d in of_kind(found, "split") if d.second == "unused"}
-    assert gone == set(two.plan.unused)
-    (tmp_path / f"raw/{two.plan.unused[0]}.jpg").write_bytes(b"")
-    less = replace(SMALL, split=grouped, skip_bad=True)
-    three = convert(tmp_path / "raw", tmp_path / "three", less)
-    assert ("split", two.plan.unused[0], "unused", "left out") in told(
-        compare(two.target, three.target)
-    )
+    assert "alone" not in kinds(found)
+    gone = [d.name for d in of_kind(found, "split") if d.second == "unused"]
+    assert sorted(gone) == sorted(two.plan.unused)
+    [first, *_] = two.plan.unused
+    (tmp_path / f"raw/{first}.jpg").write_bytes(b"")
+    less = convert(tmp_path / "raw", tmp_path / "three", replace(grouped, skip_bad=True))
+    assert ("split", first, "unused", "left out") in told(compare(two.target, less.target))
 
 
 @pytest.mark.parametrize(
@@ -402,6 +463,7 @@ def test_sizes_tell_pixels_apart_that_have_one_hash(foreign: Path, tmp_path: Pat
     found = compare(*trees)
     assert found.first.fingerprint == found.second.fingerprint
     assert not found.same
+    assert found.first.added == ()
     [size] = found.differences
     assert (size.first, size.second) == ({"size": (3, 2)}, {"size": (2, 3)})
 

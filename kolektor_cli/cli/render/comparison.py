@@ -45,7 +45,8 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
         groups: dict[tuple[str, ...], list[TreeDifference]] = defaultdict(list)
         for difference in comparison.differences:
             groups[_group(difference)].append(difference)
-        columns = ("what", "A", "B", comparison.by + "s", "first")
+        counted = "samples" if comparison.by == "sample" else "images"
+        columns = ("what", "A", "B", counted, "first")
         yield Table("Differences", columns, tuple(_row(*group) for group in groups.items()))
 
 
