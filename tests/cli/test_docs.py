@@ -1,4 +1,4 @@
-"""Docs: the guides are listed with what each is about, and shown, by a pager where they are long."""
+"""Docs: the guides are listed with what each is about, and shown; long ones by a pager."""
 
 from __future__ import annotations
 
