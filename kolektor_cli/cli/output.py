@@ -100,12 +100,10 @@ class Console:
 
         What is longer than the screen is shown by the pager.
         """
-        if not self._out.is_terminal:
+        if not sys.stdout.isatty():
             self.text(markdown)
             return
-        from rich.markdown import Markdown
-
-        document = Markdown(markdown)
+        document = _laid_out(markdown)
         if len(self._out.render_lines(document)) < self._out.height:
             self._out.print(document)
             return
@@ -179,6 +177,27 @@ class Console:
             yield lambda step, done, total: bars.update(
                 task, description=step, completed=done, total=total or None
             )
+
+
+def _laid_out(markdown: str) -> rich.console.RenderableType:
+    """Lay out Markdown; cells of tables are folded where the terminal is too narrow, never cut."""
+    # It takes its time to load, and only `kolektor docs` needs it.
+    from rich.markdown import Markdown, TableElement
+
+    class FoldedTable(TableElement):
+        def __rich_console__(
+            self, console: rich.console.Console, options: rich.console.ConsoleOptions
+        ) -> rich.console.RenderResult:
+            for part in super().__rich_console__(console, options):
+                if isinstance(part, rich.table.Table):
+                    for column in part.columns:
+                        column.overflow = "fold"
+                yield part
+
+    class Document(Markdown):
+        elements = {**Markdown.elements, "table_open": FoldedTable}  # noqa: RUF012
+
+    return Document(markdown)
 
 
 def _draw(table: Table) -> rich.table.Table:

@@ -32,7 +32,7 @@ from kolektor_cli.tree.fit import make_fit
 from kolektor_cli.tree.manifest import FORMAT
 from kolektor_cli.tree.views import view_samples
 from kolektor_cli.version import __version__
-from tests.documents import DOCUMENTS, GUIDES, ROOT, blocks, shell_lines, with_blocks
+from tests.documents import DOCUMENTS, GUIDES, ROOT, TRANSLATION, blocks, shell_lines, with_blocks
 from tests.running import run
 from tests.samples import count_samples
 
@@ -282,6 +282,24 @@ def test_exit_codes_of_readme_are_those_of_the_guide() -> None:
 
 def test_example_of_a_citation_has_this_version() -> None:
     assert f"kolektor-cli {__version__} " in README
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(r"(?s)^```.*?^```$", id="code"),
+        pytest.param(r"^    data/\S+", id="files that come out"),
+        pytest.param(r"^\| `[a-z].*\|$", id="codes of --for"),
+        pytest.param(r"`--[^`]*`", id="options"),
+        pytest.param(r"(?<![\w.])\d+(?:\.\d+)*(?!\w)", id="numbers"),
+        pytest.param(r"(?<=[/(])[a-z-]+\.md(?=\))", id="links"),
+    ],
+)
+def test_translation_has_what_readme_has(pattern: str) -> None:
+    texts = (README, TRANSLATION.read_text(encoding="utf-8"))
+    # Sentences may come in another order: in ASCII \w leaves out Chinese letters beside a number.
+    both = [sorted(re.findall(pattern, text, re.ASCII | re.MULTILINE)) for text in texts]
+    assert both[0] == both[1] != []
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDES.glob("*.md")], ids=lambda p: p.name)
