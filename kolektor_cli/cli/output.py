@@ -5,33 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
+import stat
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import rich.console
 import rich.table
 import typer
 from rich import box
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.cells import cell_len
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from kolektor_cli.cli.render.findings import FindingLine, finding_lines
 from kolektor_cli.cli.render.tables import Cell, Table, envelope, leaks_line
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.findings import Finding
-from kolektor_cli.raw.scan import Scan
-from kolektor_cli.splits.split import Leak
 from kolektor_cli.version import __version__
+
+if TYPE_CHECKING:
+    from kolektor_cli.findings import Finding
+    from kolektor_cli.raw.scan import Scan
+    from kolektor_cli.splits.split import Leak
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -42,6 +42,11 @@ _NOTES = 10
 
 _PIPE_WIDTH = 100_000
 """Columns for output that is not a terminal: wide enough to cut and fold nothing."""
+
+_CLEAR_LINE = "\r\x1b[2K"
+
+_FIRST_GUESS = 1.0
+"""Seconds of counted work after which the time that is left can be told."""
 
 
 class _PipeConsole(rich.console.Console):
@@ -54,11 +59,14 @@ class _PipeConsole(rich.console.Console):
 class Console:
     """Standard output for a command's result, standard error for progress and notes.
 
-    With `quiet`, there is no progress and no note.
+    With `quiet`, there is no progress and no note. In a pipe of several commands only the last one
+    draws progress, since all have the same terminal.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        self._started = time.monotonic()
         self._quiet = quiet
+        self._piped = _is_pipe(sys.stdout)
         width = None if sys.stdout.isatty() else _PIPE_WIDTH
         self._out = _PipeConsole(
             file=sys.stdout, width=width, highlight=False, markup=False, emoji=False
@@ -104,14 +112,15 @@ class Console:
         self._out.print(Markdown(markdown))
 
     def tables(self, tables: Iterable[Table]) -> None:
-        """Print tables; cells are folded where the terminal is too narrow, never cut."""
+        """Print tables; cells are folded between words where the terminal is too narrow."""
         for table in tables:
             self._out.print(Text(one_line(table.title), style="bold"), soft_wrap=True)
+            drawing = _draw(table, self._out.width)
             if self._out.is_terminal:
-                self._out.print(_draw(table))
+                self._out.print(drawing)
             else:
                 with self._out.capture() as drawn:
-                    self._out.print(_draw(table))
+                    self._out.print(drawing)
                 self.text("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
     def line(self, text: str) -> None:
@@ -145,44 +154,155 @@ class Console:
 
     def note(self, text: str | Text) -> None:
         """Tell something on standard error."""
-        if not self._quiet:
-            self._err.print(one_line(text) if isinstance(text, str) else text)
+        if self._quiet:
+            return
+        if self._piped and self._err.is_terminal:
+            # The reader of the pipe may have drawn its progress on this line.
+            self._err.file.write(_CLEAR_LINE)
+        self._err.print(one_line(text) if isinstance(text, str) else text)
+
+    def ending(self, made: str, *command: object) -> None:
+        """Tell on standard error what was made, how long it took, and the command to go on with."""
+        self.note(f"{made} in {duration(time.monotonic() - self._started)}")
+        if command:
+            self.note(f"next: {shlex.join(map(str, command))}")
 
     @contextmanager
-    def progress(self, *, of_bytes: bool = False) -> Iterator[StepProgress]:
-        """Show a progress bar on standard error, if that is a terminal, while work goes on.
+    def loading(self) -> Iterator[None]:
+        """Show at once that something goes on, while libraries are loaded."""
+        with self.progress():
+            yield
 
-        With `of_bytes`, what is counted are bytes.
+    @contextmanager
+    def progress(self, *, steps: int = 1, of_bytes: bool = False) -> Iterator[StepProgress]:
+        """Show one bar on standard error, if that is a terminal, while work goes on.
+
+        `steps` is the number of steps that are counted; each gets the same share of the bar. With
+        `of_bytes`, what is counted are bytes.
         """
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet or self._piped or not sys.stderr.isatty():
             yield no_steps
             return
         columns = (
+            SpinnerColumn("line"),
             TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn() if of_bytes else MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            BarColumn(20),
+            TextColumn("{task.fields[count]}"),
         )
         with Progress(*columns, console=self._err, transient=True) as bars:
-            task = bars.add_task("", total=None)
-            yield lambda step, done, total: bars.update(
-                task, description=step, completed=done, total=total or None
-            )
+            yield _Bar(bars, steps, of_bytes=of_bytes)
 
 
-def _draw(table: Table) -> rich.table.Table:
-    drawn = rich.table.Table(
-        box=box.SIMPLE,
-        show_footer=table.total is not None,
-    )
+class _Bar:
+    """Moves one bar over the steps of a command, in the order in which they are first told."""
+
+    def __init__(self, bars: Progress, steps: int, *, of_bytes: bool) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=None, count="")
+        self._steps = steps
+        self._of_bytes = of_bytes
+        self._counted: list[str] = []
+        self._begun = 0.0
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Show how far a step is; without `total`, only its name."""
+        if not total:
+            self._bars.update(self._task, description=step, count="", total=None)
+            return
+        if step not in self._counted:
+            self._counted.append(step)
+            self._begun = self._begun or time.monotonic()
+        index = self._counted.index(step)
+        steps = max(self._steps, len(self._counted))
+        part = (index + done / total) / steps
+        self._bars.update(
+            self._task,
+            description=step,
+            completed=part,
+            total=1,
+            count=self._count(done, total) + self._left(part),
+        )
+
+    def _count(self, done: int, total: int) -> str:
+        if self._of_bytes:
+            return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB"
+        return f"{done}/{total}"
+
+    def _left(self, part: float) -> str:
+        passed = time.monotonic() - self._begun
+        if not part or passed < _FIRST_GUESS:
+            return ""
+        return f", {duration(passed * (1 - part) / part, whole=True)} left"
+
+
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """Write a time in seconds, from a minute on in minutes and seconds."""
+    if seconds < 59.95 and not whole:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _is_pipe(stream: IO[str]) -> bool:
+    with suppress(OSError, ValueError):
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    return False
+
+
+def _draw(table: Table, width: int) -> rich.table.Table:
+    """Draw a table in `width` columns; stacked, a block a row, where words would be broken."""
+    widths = _column_widths(table, width)
+    if widths is None:
+        return _draw_stacked(table)
+    drawn = rich.table.Table(box=box.SIMPLE, show_footer=table.total is not None)
     totals = map(str, table.total) if table.total else iter([""] * len(table.columns))
     for index, column in enumerate(table.columns):
         numeric = any(isinstance(row[index], int) for row in table.rows)
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        drawn.add_column(column, next(totals), justify=justify, overflow="fold")
+        drawn.add_column(
+            column, next(totals), justify=justify, overflow="fold", width=widths[index]
+        )
     for row in table.rows:
         drawn.add_row(*map(_cell, row))
     return drawn
+
+
+def _draw_stacked(table: Table) -> rich.table.Table:
+    drawn = rich.table.Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    drawn.add_column()
+    drawn.add_column(overflow="fold")
+    for row in (*table.rows, *([table.total] if table.total else [])):
+        drawn.add_row()
+        for column, cell in zip(table.columns, row, strict=True):
+            drawn.add_row(column, _cell(cell))
+    drawn.add_row()
+    return drawn
+
+
+def _column_widths(table: Table, width: int) -> list[int] | None:
+    """Return the widths that break no word of a cell; None if there are none.
+
+    Paths may be broken: they have no other place to be folded at.
+    """
+    rows = [table.columns, *table.rows, *([table.total] if table.total else [])]
+    columns = [[one_line(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
+    least = [max(map(_longest_word, cells)) for cells in columns]
+    most = [max(map(cell_len, cells)) for cells in columns]
+    spare = width - 2 - 3 * len(columns) + 1 - sum(least)
+    if spare < 0:
+        return None
+    while spare and least != most:
+        wants = [high - low for low, high in zip(least, most, strict=True)]
+        least[wants.index(max(wants))] += 1
+        spare -= 1
+    return least
+
+
+def _longest_word(cell: str) -> int:
+    return max(
+        (min(cell_len(word), 12) if "/" in word else cell_len(word) for word in cell.split()),
+        default=1,
+    )
 
 
 def _cell(cell: Cell) -> Text:

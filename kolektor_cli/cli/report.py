@@ -53,11 +53,12 @@ def report(
       kolektor report data/metal runs/patchcore runs/fastflow --force
     """
     from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.core.reporting import report as make_report
-    from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
 
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.core.reporting import report as make_report
+        from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
     with console.progress() as progress:
         made = make_report(
             place,
@@ -81,4 +82,5 @@ def report(
         console.note(
             f"the page tells of {errors} errors" if errors > 1 else "the page tells of 1 error"
         )
+    console.ending("wrote the page")
     exit_unless(made.ok)

@@ -139,7 +139,7 @@ def _of_source(
     with open_source(place) as source:
         if target is not None:
             refuse_inputs(target, inputs_of(source))
-        told = partial(progress, "inspect")
+        told = partial(progress, "inspecting")
         scan, cells = scan_and_derive(source, derive_cell, jobs=jobs, progress=told)
         drawn = {name: cell for name, cell in cells.items() if cell is not None}
         page = source_page(source, scan, drawn, jobs)
@@ -167,12 +167,12 @@ def _of_tree(
             scores, _drawn(place, images, maps, scores, options, jobs, progress)
         )
         fingerprints = map_fingerprints(scores)
-    tree = read_tree(folder, jobs, partial(progress, "verify"))
+    tree = read_tree(folder, jobs, partial(progress, "verifying"))
     found = check_tree(tree, jobs=jobs)
     checked = CheckedTree(
         found.category, tree, images, found.counts, found.fingerprint, found.checks
     )
-    told = partial(progress, "defects")
+    told = partial(progress, "drawing defects")
     page = tree_page(checked, sections, fingerprints, jobs=jobs, progress=told)
     findings = tuple(finding for check in found.checks for finding in check.findings)
     return Report("tree", page, findings, scores)
@@ -196,7 +196,7 @@ def _drawn(
             model,
             options.crop,
             jobs=jobs,
-            progress=partial(progress, f"draw {model.name}"),
+            progress=partial(progress, f"drawing {model.name}"),
         )
         for source, model in zip(maps, scores.models, strict=True)
     ]

@@ -173,7 +173,7 @@ def _draw_source(
     with open_source(place) as source:
         if file is not None:
             refuse_inputs(file, inputs_of(source))
-        scan = scan_source(source, jobs=jobs, progress=partial(progress, "scan"))
+        scan = scan_source(source, jobs=jobs, progress=partial(progress, "scanning"))
         plan = plan_source(source, scan, samples, options)
         return _make(plan, options, scan.findings, jobs, progress)
 
@@ -188,7 +188,7 @@ def _make(
     # All cells are of about one size: one tells whether they fit into memory and on a page.
     first = plan.makes[0]()
     refuse_too_many(first, len(plan.makes))
-    told = partial(progress, "show")
+    told = partial(progress, "drawing")
     cells = [first, *parallel_map(lambda make: make(), plan.makes[1:], jobs, told)]
     page = arrange(cells, plan.heading, side=plan.side, columns=options.columns)
     return Picture(page.drawn(), len(cells), findings, page)
