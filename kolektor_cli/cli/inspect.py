@@ -74,7 +74,9 @@ def inspect(
         console.notes(found.scan.findings)
     else:
         console.tables(inspection_tables(found, every=items))
-        console.findings(f for f in found.scan.findings if items or f.severity == "error")
+        findings = found.scan.findings
+        console.findings(f for f in findings if items or f.severity == "error")
+        console.kinds(f for f in findings if not items and f.severity != "error")
         console.line(verdict(found.scan))
     samples = len(found.scan.samples)
     console.ending(f"inspected {samples} samples", *next_command(found, source, layout, fit, size))

@@ -22,7 +22,7 @@ from rich.cells import cell_len
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from kolektor_cli.cli.render.findings import FindingLine, finding_lines
+from kolektor_cli.cli.render.findings import FindingLine, finding_lines, kind_lines
 from kolektor_cli.cli.render.tables import Cell, Table, envelope, leaks_line
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.core.steps import StepProgress, no_steps
@@ -135,6 +135,11 @@ class Console:
         for line in finding_lines(findings):
             console.print(_styled(line, check), soft_wrap=True)
 
+    def kinds(self, findings: Iterable[Finding]) -> None:
+        """Print a line for each kind of findings."""
+        for line in kind_lines(findings):
+            self._out.print(_styled(line), soft_wrap=True)
+
     def notes(self, findings: Iterable[Finding]) -> None:
         """Tell warnings and errors on standard error, the first few in full."""
         told = finding_lines(finding for finding in findings if finding.severity != "info")
@@ -202,12 +207,16 @@ class _Bar:
         self._steps = steps
         self._of_bytes = of_bytes
         self._counted: list[str] = []
+        self._shown = ""
         self._begun = 0.0
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Show how far a step is; without `total`, only its name."""
+        # However short, each step is drawn once.
+        new = step != self._shown
+        self._shown = step
         if not total:
-            self._bars.update(self._task, description=step, count="", total=None)
+            self._bars.update(self._task, description=step, count="", total=None, refresh=new)
             return
         if step not in self._counted:
             self._counted.append(step)
@@ -220,6 +229,7 @@ class _Bar:
             description=step,
             completed=part,
             total=1,
+            refresh=new,
             count=self._count(done, total) + self._left(part),
         )
 

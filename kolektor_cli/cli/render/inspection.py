@@ -12,7 +12,6 @@ from typing import TypeAlias, get_args
 from kolektor_cli.cli.render.conversion import fit_json, fit_tables
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json, text_range
 from kolektor_cli.core.inspection import Inspection
-from kolektor_cli.findings import first_names
 from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.releases import OWN_IMAGES
 from kolektor_cli.raw.scan import Scan
@@ -236,26 +235,12 @@ def _item_of(name: str, scan: Scan) -> str:
 def inspection_tables(inspection: Inspection, *, every: bool) -> list[Table]:
     """Make tables of an inspection: of the scan, and of what the fit asked for would make.
 
-    With `every`, all items and defective samples have a row; else findings that are no errors are
-    counted.
+    With `every`, all items and all defective samples have a row.
     """
     tables = scan_tables(inspection.scan, every=every)
     if inspection.fit:
         tables += fit_tables(inspection.fit, every=every)
-    return tables if every else [*tables, *_findings_table(inspection.scan)]
-
-
-def _findings_table(scan: Scan) -> list[Table]:
-    """Count the findings that are no errors, by their kind."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for finding in scan.findings:
-        if finding.severity != "error":
-            places.setdefault((finding.severity, finding.code), []).append(finding.path)
-    rows = tuple(
-        (severity, code, len(paths), first_names([path for path in paths if path]))
-        for (severity, code), paths in places.items()
-    )
-    return [Table("Findings", ("severity", "kind", "number", "where"), rows)] if rows else []
+    return tables
 
 
 def verdict(scan: Scan) -> str:
