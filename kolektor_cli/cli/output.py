@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, TextIO
 
 import rich.console
 import rich.table
@@ -56,6 +56,11 @@ class _PipeConsole(rich.console.Console):
         discard(self.file)
 
 
+def _console(stream: TextIO) -> _PipeConsole:
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return _PipeConsole(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
 class Console:
     """Standard output for a command's result, standard error for progress and notes.
 
@@ -67,13 +72,8 @@ class Console:
         self._started = time.monotonic()
         self._quiet = quiet
         self._piped = _is_pipe(sys.stdout)
-        width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        self._out = _PipeConsole(
-            file=sys.stdout, width=width, highlight=False, markup=False, emoji=False
-        )
-        self._err = _PipeConsole(
-            file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
-        )
+        self._out = _console(sys.stdout)
+        self._err = _console(sys.stderr)
 
     def json(self, command: str, ok: bool, result: Mapping[str, Any]) -> None:
         """Print one JSON object in ASCII: facts about the command, then its result."""
@@ -124,8 +124,16 @@ class Console:
                 self.text("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
     def line(self, text: str) -> None:
-        """Print one line."""
+        """Print one line, which a terminal breaks as it likes, so that it can be copied."""
         self._out.print(one_line(text), soft_wrap=True)
+
+    def words(self, text: str) -> None:
+        """Print a sentence; it is folded between words where the terminal is too narrow.
+
+        A word that is longer than a line is left to the terminal, so that it can be copied.
+        """
+        fits = all(cell_len(word) <= self._out.width for word in text.split())
+        self._out.print(one_line(text), soft_wrap=not fits)
 
     def findings(
         self, findings: Iterable[Finding], check: str = "", *, to_error: bool = False
@@ -133,18 +141,21 @@ class Console:
         """Print a line a finding, or one for many of the same cause."""
         console = self._err if to_error else self._out
         for line in finding_lines(findings):
-            console.print(_styled(line, check), soft_wrap=True)
+            _print_finding(console, line, check)
 
     def kinds(self, findings: Iterable[Finding]) -> None:
         """Print a line for each kind of findings."""
         for line in kind_lines(findings):
-            self._out.print(_styled(line), soft_wrap=True)
+            _print_finding(self._out, line)
 
     def notes(self, findings: Iterable[Finding]) -> None:
         """Tell warnings and errors on standard error, the first few in full."""
+        if self._quiet:
+            return
         told = finding_lines(finding for finding in findings if finding.severity != "info")
+        self._clear_line()
         for line in told[:_NOTES]:
-            self.note(_styled(line))
+            _print_finding(self._err, line)
         if len(told) > _NOTES:
             more = sum(line.number for line in told[_NOTES:])
             self.note(f"and {more} more; 'kolektor inspect' lists them")
@@ -157,20 +168,23 @@ class Console:
         if scan.left_out:
             self.note(f"left out: {', '.join(scan.left_out)}")
 
-    def note(self, text: str | Text) -> None:
-        """Tell something on standard error."""
-        if self._quiet:
-            return
-        if self._piped and self._err.is_terminal:
-            # The reader of the pipe may have drawn its progress on this line.
+    def note(self, text: str, *, soft_wrap: bool = False) -> None:
+        """Tell something on standard error; with `soft_wrap`, as one line that can be copied."""
+        if not self._quiet:
+            self._clear_line()
+            whole = soft_wrap or not self._err.is_terminal
+            self._err.print(one_line(text), soft_wrap=whole, overflow="fold")
+
+    def _clear_line(self) -> None:
+        """Clear what the reader of our pipe may have drawn on the terminal's line: its progress."""
+        if self._piped and sys.stderr.isatty():
             self._err.file.write(_CLEAR_LINE)
-        self._err.print(one_line(text) if isinstance(text, str) else text)
 
     def ending(self, made: str, *command: object) -> None:
         """Tell on standard error what was made, how long it took, and the command to go on with."""
         self.note(f"{made} in {duration(time.monotonic() - self._started)}")
         if command:
-            self.note(f"next: {shlex.join(map(str, command))}")
+            self.note(f"next: {shlex.join(map(str, command))}", soft_wrap=True)
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -261,10 +275,17 @@ def _is_pipe(stream: IO[str]) -> bool:
 
 def _draw(table: Table, width: int) -> rich.table.Table:
     """Draw a table in `width` columns; stacked, a block a row, where words would be broken."""
-    widths = _column_widths(table, width)
-    if widths is None:
-        return _draw_stacked(table)
-    drawn = rich.table.Table(box=box.SIMPLE, show_footer=table.total is not None)
+    for padding in (1, 0):
+        widths = _column_widths(table, width - (2 * padding + 1) * len(table.columns) - 1)
+        if widths:
+            return _draw_columns(table, widths, padding)
+    return _draw_stacked(table)
+
+
+def _draw_columns(table: Table, widths: list[int], padding: int) -> rich.table.Table:
+    drawn = rich.table.Table(
+        box=box.SIMPLE, show_footer=table.total is not None, padding=(0, padding)
+    )
     totals = map(str, table.total) if table.total else iter([""] * len(table.columns))
     for index, column in enumerate(table.columns):
         numeric = any(isinstance(row[index], int) for row in table.rows)
@@ -290,7 +311,7 @@ def _draw_stacked(table: Table) -> rich.table.Table:
 
 
 def _column_widths(table: Table, width: int) -> list[int] | None:
-    """Return the widths that break no word of a cell; None if there are none.
+    """Return widths, of `width` together, that break no word of a cell; None if there are none.
 
     Paths may be broken: they have no other place to be folded at.
     """
@@ -298,7 +319,7 @@ def _column_widths(table: Table, width: int) -> list[int] | None:
     columns = [[one_line(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
     least = [max(map(_longest_word, cells)) for cells in columns]
     most = [max(map(cell_len, cells)) for cells in columns]
-    spare = width - 2 - 3 * len(columns) + 1 - sum(least)
+    spare = width - sum(least)
     if spare < 0:
         return None
     while spare and least != most:
@@ -320,12 +341,18 @@ def _cell(cell: Cell) -> Text:
     return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
-def _styled(line: FindingLine, check: str = "") -> Text:
-    text = Text()
-    text.append(f"{line.severity:8}", style=_STYLES[line.severity])
-    text.append(f"{check}: " if check else "")
-    text.append(one_line(line.text))
-    return text
+def _print_finding(console: rich.console.Console, line: FindingLine, check: str = "") -> None:
+    """Print a finding; on a terminal it is folded between words, beside its severity."""
+    severity = Text(f"{line.severity:8}", style=_STYLES[line.severity])
+    text = Text((f"{check}: " if check else "") + one_line(line.text), overflow="fold")
+    if not console.is_terminal:
+        console.print(severity + text, soft_wrap=True)
+        return
+    grid = rich.table.Table.grid()
+    grid.add_column(width=len(severity))
+    grid.add_column(overflow="fold")
+    grid.add_row(severity, text)
+    console.print(grid)
 
 
 def exit_unless(ok: bool) -> None:

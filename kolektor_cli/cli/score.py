@@ -164,7 +164,7 @@ def _show(console: Console, found: Scores, form: str, by: str | None) -> None:
         console.tables(render.score_tables(found))
         console.tables(render.group_tables(found, by) if by else [])
         for line in render.score_lines(found):
-            console.line(line)
+            console.words(line)
         console.findings(render.model_notes(found))
     if form:
         console.notes(render.model_notes(found))

@@ -69,7 +69,7 @@ def verify(
             console.tables(result_tables(result, every=checks))
             if not checks:
                 for line in check_lines(result):
-                    console.line(line)
+                    console.words(line)
             for check in result.checks:
                 console.findings(check.findings, check.name)
             for line in result_lines(result):

@@ -46,7 +46,13 @@ def kind_lines(findings: Iterable[Finding]) -> list[FindingLine]:
     for finding in findings:
         kinds[finding.severity, finding.code].append(finding.path)
     return [
-        FindingLine(severity, f"{len(paths)} {code}: {first_names(paths)}", len(paths))
+        FindingLine(
+            severity,
+            f"{code} {len(paths)} times: {first_names(paths)}"
+            if len(paths) > 1
+            else f"{code}: {paths[0]}",
+            len(paths),
+        )
         for (severity, code), paths in kinds.items()
     ]
 
