@@ -57,9 +57,10 @@ def report(
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
     with console.loading():
+        from kolektor_cli.core.reporting import count_steps
         from kolektor_cli.core.reporting import report as make_report
         from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
-    with console.progress() as progress:
+    with console.progress(steps=count_steps(place, maps or ())) as progress:
         made = make_report(
             place,
             list(maps or ()),
@@ -82,5 +83,5 @@ def report(
         console.note(
             f"the page tells of {errors} errors" if errors > 1 else "the page tells of 1 error"
         )
-    console.ending("wrote the page")
+    console.ending(f"wrote {file or 'the page'}")
     exit_unless(made.ok)

@@ -95,7 +95,7 @@ def score(
 
     console = Console(quiet=quiet)
     with console.loading():
-        from kolektor_cli.core.scoring import save_curves
+        from kolektor_cli.core.scoring import count_steps, save_curves
         from kolektor_cli.core.scoring import score as score_maps
         from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop, parse_threshold
 
@@ -112,7 +112,7 @@ def score(
         draws=DRAWS if ci else 0,
         seed=seed,
     )
-    with console.progress(steps=1 + 2 * len(maps)) as progress:
+    with console.progress(steps=count_steps(maps)) as progress:
         found = score_maps(
             out,
             list(maps),
@@ -131,9 +131,10 @@ def score(
 
 def score_folders(console: Console, out: Path, maps: list[Path], *, jobs: int | None) -> None:
     """Score folders of maps as the command without options does, and show the figures."""
+    from kolektor_cli.core.scoring import count_steps
     from kolektor_cli.core.scoring import score as score_maps
 
-    with console.progress(steps=1 + 2 * len(maps)) as progress:
+    with console.progress(steps=count_steps(maps)) as progress:
         found = score_maps(out, list(maps), jobs=jobs, progress=progress)
     _show(console, found, "", "")
     _end(console, found, out, maps)

@@ -96,6 +96,7 @@ def show(
     console = Console(quiet=quiet)
     with console.loading():
         from kolektor_cli.core.show_plan import ShowOptions
+        from kolektor_cli.core.showing import count_steps
         from kolektor_cli.core.showing import show as draw
         from kolektor_cli.scoring.options import parse_crop
 
@@ -109,7 +110,7 @@ def show(
         crop=parse_crop(crop),
     )
     file = None if str(output) == "-" else output
-    with console.progress() as progress:
+    with console.progress(steps=count_steps(place, maps)) as progress:
         picture = draw(
             place,
             samples or (),
@@ -126,4 +127,4 @@ def show(
         console.data(picture.encoded())
     else:
         console.line(str(file))
-    console.ending("drew the picture")
+    console.ending(f"drew {file or 'a PNG'}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import score, with_crop
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.core.verification import check_tree, is_tree
@@ -131,6 +132,14 @@ def report(
     if target is not None and made.page:
         replace_file(target, made.page.encode("ascii"), replace=force)
     return made
+
+
+def count_steps(place: str | os.PathLike[str], maps: Sequence[MapSource]) -> int:
+    """Return how many steps `report` counts."""
+    if not is_tree(Path(place)):
+        return 1
+    checked_and_drawn = 2
+    return checked_and_drawn + (count_scoring(maps) + len(maps) if maps else 0)
 
 
 def _of_source(

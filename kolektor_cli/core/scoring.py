@@ -120,6 +120,11 @@ def score(
     return replace(scored, models=tuple(measured), differences=tuple(differences(drawn, measured)))
 
 
+def count_steps(maps: Sequence[MapSource]) -> int:
+    """Return how many steps `score` counts: the masks, and two passes over each model's maps."""
+    return 1 + 2 * len(maps)
+
+
 def _telling(progress: StepProgress, name: str, *, with_intervals: bool) -> Progress:
     """Tell of each map of a model, and after the last one what is computed from all."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import with_crop
 from kolektor_cli.core.show_maps import plan_panels
 from kolektor_cli.core.show_plan import DEFAULT_SHOW, ShowOptions, ShowPlan, Which
@@ -133,6 +134,15 @@ def show(
     if file is not None:
         replace_file(file, picture.encoded(page_suffix(file)), replace=force)
     return picture
+
+
+def count_steps(place: str | os.PathLike[str], maps: MapSource | None) -> int:
+    """Return how many steps `show` counts."""
+    drawn = 1
+    if maps is not None:
+        scaled = 1
+        return count_scoring([maps]) + scaled + drawn
+    return drawn if is_tree(Path(place)) else 1 + drawn
 
 
 def _draw_tree(

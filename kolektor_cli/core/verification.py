@@ -129,7 +129,7 @@ def verify(
 
 
 def count_steps(out: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> int:
-    """Return how many steps `verify` counts: one a category, with a source two and one for it."""
+    """Return how many steps `verify` counts: the source, and a category once or, with it, twice."""
     folders = find_categories(Path(out)) if is_tree(Path(out)) else []
     return len(folders) if source is None else 1 + 2 * len(folders)
 

@@ -29,7 +29,7 @@ def maps(tree: Path, tmp_path: Path) -> Path:
 def test_path_of_the_page_is_printed(raw: Path, in_tmp_path: Path) -> None:
     shown = run("report", raw)
     assert shown.stdout == "report.html\n"
-    assert re.fullmatch(r"wrote the page in \d+\.\d s\n", shown.stderr)
+    assert re.fullmatch(r"wrote report\.html in \d+\.\d s\n", shown.stderr)
     assert (in_tmp_path / "report.html").read_text() == report(raw).page
 
 
