@@ -52,6 +52,9 @@ class _Group(typer.core.TyperGroup):
         except MemoryError as error:
             _tell_error("memory ran out; a smaller --jobs needs less")
             raise typer.Exit(KolektorError.exit_code) from error
+        except KeyboardInterrupt as error:
+            _tell("Interrupted: nothing unfinished was left behind")
+            raise typer.Exit(130) from error
         except BrokenPipeError as error:
             # The reader has what it wanted. What is still buffered must not fail at exit.
             discard(sys.stdout)
@@ -63,7 +66,11 @@ class _Group(typer.core.TyperGroup):
 
 
 def _tell_error(message: str) -> None:
-    typer.echo(f"Error: {one_line(message)}", err=True)
+    _tell(f"Error: {one_line(message)}")
+
+
+def _tell(message: str) -> None:
+    typer.echo(message, err=True)
 
 
 app = typer.Typer(

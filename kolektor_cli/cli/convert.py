@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from kolektor_cli.core.conversion import Conversion
 
 
+_VERIFY = ("kolektor", "verify")
+
+
 @takes_layout_options
 @takes_split_options
 def convert(
@@ -91,6 +94,12 @@ def convert(
             help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
         ),
     ] = None,
+    files: Annotated[
+        bool,
+        typer.Option(
+            "--files", help="List every file, and with --dry-run what is left of each defect."
+        ),
+    ] = False,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
@@ -121,10 +130,17 @@ def convert(
       kolektor convert photos data --layout pairs --mask-suffix _mask
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.consumers.catalogue import names_of
-    from kolektor_cli.core.conversion import ConvertOptions, convert_folds, plan_conversion
-    from kolektor_cli.core.conversion import convert as convert_source
-    from kolektor_cli.imaging.depth import parse_depth
+
+    if all_folds and dry_run:
+        raise typer.BadParameter("--dry-run shows one tree; give --fold instead of --all-folds")
+    if all_folds and files:
+        raise typer.BadParameter("--files lists one tree; give --fold instead of --all-folds")
+    console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.consumers.catalogue import names_of
+        from kolektor_cli.core.conversion import ConvertOptions, convert_folds, plan_conversion
+        from kolektor_cli.core.conversion import convert as convert_source
+        from kolektor_cli.imaging.depth import parse_depth
 
     options = ConvertOptions(
         layout=layout,
@@ -140,27 +156,33 @@ def convert(
         skip_bad=skip_bad,
         trust_masks=trust_masks,
     )
-    if all_folds and dry_run:
-        raise typer.BadParameter("--dry-run shows one tree; give --fold instead of --all-folds")
-    console = Console(quiet=quiet)
-    if all_folds:
-        with console.progress() as progress:
+    # On a cluster, the files are written after the source is scanned, not meanwhile.
+    with console.progress(steps=2 if dask else 1) as progress:
+        if all_folds:
             folds = convert_folds(
                 source, out, options, force=force, jobs=jobs, dask=dask, progress=progress
             )
-        _show_folds(console, folds, json=json)
-        return
-    with console.progress() as progress:
-        if dry_run:
+        elif dry_run:
             done = plan_conversion(source, out, options, force=force, jobs=jobs, progress=progress)
         else:
             done = convert_source(
                 source, out, options, force=force, jobs=jobs, dask=dask, progress=progress
             )
-    _show(console, done, json=json)
+    if all_folds:
+        _show_folds(console, folds, json=json)
+        samples, verified = len(folds[0].scan.samples), folds[0].target
+        console.ending(f"made {len(folds)} folds of {samples} samples", *_VERIFY, verified)
+        return
+    _show(console, done, files=files, json=json)
+    samples = len(done.scan.samples)
+    if dry_run:
+        console.ending(f"planned {done.target} of {samples} samples")
+    else:
+        verified = out if category is None else done.target
+        console.ending(f"made {done.target} of {samples} samples", *_VERIFY, verified)
 
 
-def _show(console: Console, done: Conversion, *, json: bool) -> None:
+def _show(console: Console, done: Conversion, *, files: bool, json: bool) -> None:
     from kolektor_cli.cli.render.conversion import (
         conversion_json,
         conversion_lines,
@@ -174,7 +196,7 @@ def _show(console: Console, done: Conversion, *, json: bool) -> None:
     if json:
         console.json("convert", True, conversion_json(done))
         return
-    console.tables(conversion_tables(done))
+    console.tables(conversion_tables(done, files=files))
     for line in conversion_lines(done):
         console.line(line)
 

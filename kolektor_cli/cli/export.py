@@ -49,11 +49,12 @@ def export(
       kolektor export data/metal coco metal-coco --polygons
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.cli.render.exporting import export_json, export_notes
-    from kolektor_cli.core.exporting import export as export_tree
 
     console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.loading():
+        from kolektor_cli.cli.render.exporting import export_json, export_notes, next_command
+        from kolektor_cli.core.exporting import export as export_tree
+    with console.progress(steps=2) as progress:
         exported = export_tree(
             out, file_format, folder, polygons=polygons, force=force, progress=progress
         )
@@ -63,3 +64,4 @@ def export(
         console.json("export", True, export_json(exported))
     else:
         console.line(str(exported.folder))
+    console.ending(f"wrote {exported.folder}", *next_command(exported))

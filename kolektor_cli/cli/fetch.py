@@ -94,3 +94,6 @@ def _show_fetched(console: Console, release: ArchiveName, fetched: Fetched, *, j
         console.json("fetch", True, fetched_json(fetched))
     else:
         console.line(str(fetched.path))
+    then = ["kolektor", "inspect", fetched.path] if ARCHIVES[release].is_source else []
+    done = "downloaded" if fetched.downloaded else "checked"
+    console.ending(f"{done} {fetched.path.name}", *then)

@@ -25,6 +25,9 @@ def inspect(
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     fit: FitOption = None,
     size: SizeOption = None,
+    items: Annotated[
+        bool, typer.Option("--items", help="List every item and every finding.")
+    ] = False,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
     jobs: JobsOption = None,
@@ -32,6 +35,7 @@ def inspect(
 ) -> None:
     """Count what a source holds and report every deviation.
 
+    Errors are listed, warnings and remarks counted by their kind; --items lists all.
     Exit code 1 if any finding is an error.
 
     \b
@@ -40,15 +44,23 @@ def inspect(
       kolektor inspect KolektorSDD.zip --csv > samples.csv
       kolektor inspect KolektorSDD.zip --fit crop --size 500x1000
     """
-    from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.cli.render.conversion import shape_notes
-    from kolektor_cli.cli.render.inspection import inspection_json, inspection_tables, scan_rows
-    from kolektor_cli.core.inspection import inspect as inspect_source
-
     if json and csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     asked = parse_size(size)
+
+    from kolektor_cli.cli.output import Console, exit_unless
+
     console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.cli.render.conversion import shape_notes
+        from kolektor_cli.cli.render.inspection import (
+            inspection_json,
+            inspection_tables,
+            next_command,
+            scan_rows,
+            verdict,
+        )
+        from kolektor_cli.core.inspection import inspect as inspect_source
     with console.progress() as progress:
         found = inspect_source(
             source, layout=layout, fit=fit, size=asked, jobs=jobs, progress=progress
@@ -61,6 +73,11 @@ def inspect(
         console.csv(scan_rows(found.scan))
         console.notes(found.scan.findings)
     else:
-        console.tables(inspection_tables(found))
-        console.findings(found.scan.findings)
+        console.tables(inspection_tables(found, every=items))
+        findings = found.scan.findings
+        console.findings(f for f in findings if items or f.severity == "error")
+        console.kinds(f for f in findings if not items and f.severity != "error")
+        console.line(verdict(found.scan))
+    samples = len(found.scan.samples)
+    console.ending(f"inspected {samples} samples", *next_command(found, source, layout, fit, size))
     exit_unless(found.ok)

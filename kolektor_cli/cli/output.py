@@ -6,33 +6,32 @@ import csv
 import io
 import json
 import os
+import shlex
+import stat
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, Literal, TextIO
 
 import rich.console
 import rich.table
 import typer
 from rich import box
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.cells import cell_len
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from kolektor_cli.cli.render.findings import FindingLine, finding_lines
+from kolektor_cli.cli.render.findings import FindingLine, finding_lines, kind_lines
 from kolektor_cli.cli.render.tables import Cell, Table, envelope, leaks_line
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.findings import Finding
-from kolektor_cli.raw.scan import Scan
-from kolektor_cli.splits.split import Leak
 from kolektor_cli.version import __version__
+
+if TYPE_CHECKING:
+    from kolektor_cli.findings import Finding
+    from kolektor_cli.raw.scan import Scan
+    from kolektor_cli.splits.split import Leak
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -44,6 +43,11 @@ _NOTES = 10
 _PIPE_WIDTH = 100_000
 """Columns for output that is not a terminal: wide enough to cut and fold nothing."""
 
+_CLEAR_LINE = "\r\x1b[2K"
+
+_FIRST_GUESS = 1.0
+"""Seconds of counted work after which the time that is left can be told."""
+
 
 class _PipeConsole(rich.console.Console):
     """Drops what is written to a closed pipe: the reader has what it wanted; Rich would exit."""
@@ -52,21 +56,24 @@ class _PipeConsole(rich.console.Console):
         discard(self.file)
 
 
+def _console(stream: TextIO) -> _PipeConsole:
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return _PipeConsole(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
 class Console:
     """Standard output for a command's result, standard error for progress and notes.
 
-    With `quiet`, there is no progress and no note.
+    With `quiet`, there is no progress and no note. In a pipe of several commands only the last one
+    draws progress, since all have the same terminal.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        self._started = time.monotonic()
         self._quiet = quiet
-        width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        self._out = _PipeConsole(
-            file=sys.stdout, width=width, highlight=False, markup=False, emoji=False
-        )
-        self._err = _PipeConsole(
-            file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
-        )
+        self._piped = _is_pipe(sys.stdout)
+        self._out = _console(sys.stdout)
+        self._err = _console(sys.stderr)
 
     def json(self, command: str, ok: bool, result: Mapping[str, Any]) -> None:
         """Print one JSON object in ASCII: facts about the command, then its result."""
@@ -113,19 +120,28 @@ class Console:
             self._out.print(document)
 
     def tables(self, tables: Iterable[Table]) -> None:
-        """Print tables; cells are folded where the terminal is too narrow, never cut."""
+        """Print tables; cells are folded between words where the terminal is too narrow."""
         for table in tables:
             self._out.print(Text(one_line(table.title), style="bold"), soft_wrap=True)
+            drawing = _draw(table, self._out.width)
             if self._out.is_terminal:
-                self._out.print(_draw(table))
+                self._out.print(drawing)
             else:
                 with self._out.capture() as drawn:
-                    self._out.print(_draw(table))
+                    self._out.print(drawing)
                 self.text("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
     def line(self, text: str) -> None:
-        """Print one line."""
+        """Print one line, which a terminal breaks as it likes, so that it can be copied."""
         self._out.print(one_line(text), soft_wrap=True)
+
+    def words(self, text: str) -> None:
+        """Print a sentence; it is folded between words where the terminal is too narrow.
+
+        A word that is longer than a line is left to the terminal, so that it can be copied.
+        """
+        fits = all(cell_len(word) <= self._out.width for word in text.split())
+        self._out.print(one_line(text), soft_wrap=not fits)
 
     def findings(
         self, findings: Iterable[Finding], check: str = "", *, to_error: bool = False
@@ -133,13 +149,21 @@ class Console:
         """Print a line a finding, or one for many of the same cause."""
         console = self._err if to_error else self._out
         for line in finding_lines(findings):
-            console.print(_styled(line, check), soft_wrap=True)
+            _print_finding(console, line, check)
+
+    def kinds(self, findings: Iterable[Finding]) -> None:
+        """Print a line for each kind of findings."""
+        for line in kind_lines(findings):
+            _print_finding(self._out, line)
 
     def notes(self, findings: Iterable[Finding]) -> None:
         """Tell warnings and errors on standard error, the first few in full."""
+        if self._quiet:
+            return
         told = finding_lines(finding for finding in findings if finding.severity != "info")
+        self._clear_line()
         for line in told[:_NOTES]:
-            self.note(_styled(line))
+            _print_finding(self._err, line)
         if len(told) > _NOTES:
             more = sum(line.number for line in told[_NOTES:])
             self.note(f"and {more} more; 'kolektor inspect' lists them")
@@ -152,31 +176,48 @@ class Console:
         if scan.left_out:
             self.note(f"left out: {', '.join(scan.left_out)}")
 
-    def note(self, text: str | Text) -> None:
-        """Tell something on standard error."""
+    def note(self, text: str, *, soft_wrap: bool = False) -> None:
+        """Tell something on standard error; with `soft_wrap`, as one line that can be copied."""
         if not self._quiet:
-            self._err.print(one_line(text) if isinstance(text, str) else text)
+            self._clear_line()
+            whole = soft_wrap or not self._err.is_terminal
+            self._err.print(one_line(text), soft_wrap=whole, overflow="fold")
+
+    def _clear_line(self) -> None:
+        """Clear what the reader of our pipe may have drawn on the terminal's line: its progress."""
+        if self._piped and sys.stderr.isatty():
+            self._err.file.write(_CLEAR_LINE)
+
+    def ending(self, made: str, *command: object) -> None:
+        """Tell on standard error what was made, how long it took, and the command to go on with."""
+        self.note(f"{made} in {duration(time.monotonic() - self._started)}")
+        if command:
+            self.note(f"next: {shlex.join(map(str, command))}", soft_wrap=True)
 
     @contextmanager
-    def progress(self, *, of_bytes: bool = False) -> Iterator[StepProgress]:
-        """Show a progress bar on standard error, if that is a terminal, while work goes on.
+    def loading(self) -> Iterator[None]:
+        """Show at once that something goes on, while libraries are loaded."""
+        with self.progress():
+            yield
 
-        With `of_bytes`, what is counted are bytes.
+    @contextmanager
+    def progress(self, *, steps: int = 1, of_bytes: bool = False) -> Iterator[StepProgress]:
+        """Show one bar on standard error, if that is a terminal, while work goes on.
+
+        `steps` is the number of steps that are counted; each gets the same share of the bar. With
+        `of_bytes`, what is counted are bytes.
         """
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet or self._piped or not sys.stderr.isatty():
             yield no_steps
             return
         columns = (
+            SpinnerColumn("line"),
             TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn() if of_bytes else MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            BarColumn(20),
+            TextColumn("{task.fields[count]}"),
         )
         with Progress(*columns, console=self._err, transient=True) as bars:
-            task = bars.add_task("", total=None)
-            yield lambda step, done, total: bars.update(
-                task, description=step, completed=done, total=total or None
-            )
+            yield _Bar(bars, steps, of_bytes=of_bytes)
 
 
 def _laid_out(markdown: str) -> rich.console.RenderableType:
@@ -200,19 +241,128 @@ def _laid_out(markdown: str) -> rich.console.RenderableType:
     return Document(markdown)
 
 
-def _draw(table: Table) -> rich.table.Table:
+class _Bar:
+    """Moves one bar over the steps of a command, in the order in which they are first told."""
+
+    def __init__(self, bars: Progress, steps: int, *, of_bytes: bool) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=None, count="")
+        self._steps = steps
+        self._of_bytes = of_bytes
+        self._counted: list[str] = []
+        self._shown = ""
+        self._begun = 0.0
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Show how far a step is; without `total`, only its name."""
+        # However short, each step is drawn once.
+        new = step != self._shown
+        self._shown = step
+        if not total:
+            self._bars.update(self._task, description=step, count="", total=None, refresh=new)
+            return
+        if step not in self._counted:
+            self._counted.append(step)
+            self._begun = self._begun or time.monotonic()
+        index = self._counted.index(step)
+        steps = max(self._steps, len(self._counted))
+        part = (index + done / total) / steps
+        self._bars.update(
+            self._task,
+            description=step,
+            completed=part,
+            total=1,
+            refresh=new,
+            count=self._count(done, total) + self._left(part),
+        )
+
+    def _count(self, done: int, total: int) -> str:
+        if self._of_bytes:
+            return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB"
+        return f"{done}/{total}"
+
+    def _left(self, part: float) -> str:
+        passed = time.monotonic() - self._begun
+        if not part or passed < _FIRST_GUESS:
+            return ""
+        return f", {duration(passed * (1 - part) / part, whole=True)} left"
+
+
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """Write a time in seconds, from a minute on in minutes and seconds."""
+    if seconds < 59.95 and not whole:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _is_pipe(stream: IO[str]) -> bool:
+    with suppress(OSError, ValueError):
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    return False
+
+
+def _draw(table: Table, width: int) -> rich.table.Table:
+    """Draw a table in `width` columns; stacked, a block a row, where words would be broken."""
+    for padding in (1, 0):
+        widths = _column_widths(table, width - (2 * padding + 1) * len(table.columns) - 1)
+        if widths:
+            return _draw_columns(table, widths, padding)
+    return _draw_stacked(table)
+
+
+def _draw_columns(table: Table, widths: list[int], padding: int) -> rich.table.Table:
     drawn = rich.table.Table(
-        box=box.SIMPLE,
-        show_footer=table.total is not None,
+        box=box.SIMPLE, show_footer=table.total is not None, padding=(0, padding)
     )
     totals = map(str, table.total) if table.total else iter([""] * len(table.columns))
     for index, column in enumerate(table.columns):
         numeric = any(isinstance(row[index], int) for row in table.rows)
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        drawn.add_column(column, next(totals), justify=justify, overflow="fold")
+        drawn.add_column(
+            column, next(totals), justify=justify, overflow="fold", width=widths[index]
+        )
     for row in table.rows:
         drawn.add_row(*map(_cell, row))
     return drawn
+
+
+def _draw_stacked(table: Table) -> rich.table.Table:
+    drawn = rich.table.Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    drawn.add_column()
+    drawn.add_column(overflow="fold")
+    for row in (*table.rows, *([table.total] if table.total else [])):
+        drawn.add_row()
+        for column, cell in zip(table.columns, row, strict=True):
+            drawn.add_row(column, _cell(cell))
+    drawn.add_row()
+    return drawn
+
+
+def _column_widths(table: Table, width: int) -> list[int] | None:
+    """Return widths, of `width` together, that break no word of a cell; None if there are none.
+
+    Paths may be broken: they have no other place to be folded at.
+    """
+    rows = [table.columns, *table.rows, *([table.total] if table.total else [])]
+    columns = [[one_line(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
+    least = [max(map(_longest_word, cells)) for cells in columns]
+    most = [max(map(cell_len, cells)) for cells in columns]
+    spare = width - sum(least)
+    if spare < 0:
+        return None
+    while spare and least != most:
+        wants = [high - low for low, high in zip(least, most, strict=True)]
+        least[wants.index(max(wants))] += 1
+        spare -= 1
+    return least
+
+
+def _longest_word(cell: str) -> int:
+    return max(
+        (min(cell_len(word), 12) if "/" in word else cell_len(word) for word in cell.split()),
+        default=1,
+    )
 
 
 def _cell(cell: Cell) -> Text:
@@ -220,12 +370,18 @@ def _cell(cell: Cell) -> Text:
     return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
-def _styled(line: FindingLine, check: str = "") -> Text:
-    text = Text()
-    text.append(f"{line.severity:8}", style=_STYLES[line.severity])
-    text.append(f"{check}: " if check else "")
-    text.append(one_line(line.text))
-    return text
+def _print_finding(console: rich.console.Console, line: FindingLine, check: str = "") -> None:
+    """Print a finding; on a terminal it is folded between words, beside its severity."""
+    severity = Text(f"{line.severity:8}", style=_STYLES[line.severity])
+    text = Text((f"{check}: " if check else "") + one_line(line.text), overflow="fold")
+    if not console.is_terminal:
+        console.print(severity + text, soft_wrap=True)
+        return
+    grid = rich.table.Table.grid()
+    grid.add_column(width=len(severity))
+    grid.add_column(overflow="fold")
+    grid.add_row(severity, text)
+    console.print(grid)
 
 
 def exit_unless(ok: bool) -> None:

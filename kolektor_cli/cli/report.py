@@ -53,12 +53,14 @@ def report(
       kolektor report data/metal runs/patchcore runs/fastflow --force
     """
     from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.core.reporting import report as make_report
-    from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
 
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.loading():
+        from kolektor_cli.core.reporting import count_steps
+        from kolektor_cli.core.reporting import report as make_report
+        from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
+    with console.progress(steps=count_steps(place, maps or ())) as progress:
         made = make_report(
             place,
             list(maps or ()),
@@ -81,4 +83,5 @@ def report(
         console.note(
             f"the page tells of {errors} errors" if errors > 1 else "the page tells of 1 error"
         )
+    console.ending(f"wrote {file or 'the page'}")
     exit_unless(made.ok)

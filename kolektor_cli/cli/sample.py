@@ -38,12 +38,15 @@ def sample(
       kolektor sample KolektorSDD2-synthetic --layout kolektorsdd2
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.cli.render.tables import synthetic_table
-    from kolektor_cli.core.synthesis import synthesize
 
     console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.cli.render.tables import synthetic_table
+        from kolektor_cli.core.synthesis import synthesize
     with console.progress() as progress:
         counts = synthesize(
             out, layout=layout, items=items, seed=seed, jobs=jobs, progress=progress
         )
     console.tables([synthetic_table(str(out), counts)])
+    samples = counts.good + counts.defective
+    console.ending(f"drew {samples} samples to {out}", "kolektor", "inspect", out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -91,9 +92,12 @@ def score(
       kolektor score data/metal maps --latex > table.tex
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.core.scoring import save_curves
-    from kolektor_cli.core.scoring import score as score_maps
-    from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop, parse_threshold
+
+    console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.core.scoring import count_steps, save_curves
+        from kolektor_cli.core.scoring import score as score_maps
+        from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop, parse_threshold
 
     form = only_one({"json": json, "csv": csv, "markdown": markdown, "latex": latex}, "")
     if by and form in ("csv", "markdown", "latex"):
@@ -108,8 +112,7 @@ def score(
         draws=DRAWS if ci else 0,
         seed=seed,
     )
-    console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.progress(steps=count_steps(maps)) as progress:
         found = score_maps(
             out,
             list(maps),
@@ -123,20 +126,24 @@ def score(
     if save is not None and found.ok:
         save_curves(found, save)
     _show(console, found, form, by)
-    _exit_if_wrong(found)
+    _end(console, found, out, maps)
 
 
 def score_folders(console: Console, out: Path, maps: list[Path], *, jobs: int | None) -> None:
     """Score folders of maps as the command without options does, and show the figures."""
+    from kolektor_cli.core.scoring import count_steps
     from kolektor_cli.core.scoring import score as score_maps
 
-    with console.progress() as progress:
+    with console.progress(steps=count_steps(maps)) as progress:
         found = score_maps(out, list(maps), jobs=jobs, progress=progress)
     _show(console, found, "", "")
-    _exit_if_wrong(found)
+    _end(console, found, out, maps)
 
 
-def _exit_if_wrong(found: Scores) -> None:
+def _end(console: Console, found: Scores, out: Path, maps: Sequence[Path]) -> None:
+    """Say how long it took and what is next; exit with what was found."""
+    then = [] if found.findings else ["kolektor", "report", out, *maps]
+    console.ending(f"scored {len(maps)} {'model' if len(maps) == 1 else 'models'}", *then)
     if found.findings:
         raise typer.Exit(3 if found.unreadable else 1)
 
@@ -158,7 +165,7 @@ def _show(console: Console, found: Scores, form: str, by: str | None) -> None:
         console.tables(render.score_tables(found))
         console.tables(render.group_tables(found, by) if by else [])
         for line in render.score_lines(found):
-            console.line(line)
+            console.words(line)
         console.findings(render.model_notes(found))
     if form:
         console.notes(render.model_notes(found))

@@ -92,9 +92,13 @@ def show(
       kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.core.show_plan import ShowOptions
-    from kolektor_cli.core.showing import show as draw
-    from kolektor_cli.scoring.options import parse_crop
+
+    console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.core.show_plan import ShowOptions
+        from kolektor_cli.core.showing import count_steps
+        from kolektor_cli.core.showing import show as draw
+        from kolektor_cli.scoring.options import parse_crop
 
     options = ShowOptions(
         which=only_one({"good": good, "all": every, "pairs": pairs}, "defective"),
@@ -106,8 +110,7 @@ def show(
         crop=parse_crop(crop),
     )
     file = None if str(output) == "-" else output
-    console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.progress(steps=count_steps(place, maps)) as progress:
         picture = draw(
             place,
             samples or (),
@@ -124,3 +127,4 @@ def show(
         console.data(picture.encoded())
     else:
         console.line(str(file))
+    console.ending(f"drew {file or 'a PNG'}")

@@ -56,12 +56,13 @@ def split(
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.cli.render.tables import segmented_notes
-    from kolektor_cli.core.splitting import split as split_source
-    from kolektor_cli.splits.files import split_rows
 
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
+    with console.loading():
+        from kolektor_cli.cli.render.tables import segmented_notes
+        from kolektor_cli.core.splitting import split as split_source
+        from kolektor_cli.splits.files import split_rows
     with console.progress() as progress:
         made = split_source(
             source,
@@ -79,3 +80,7 @@ def split(
         console.note(note)
     if file is None:
         console.csv(split_rows(made.split, made.scan.samples))
+    then: list[object] = []
+    if file is not None and layout == KOLEKTOR_LAYOUT:
+        then = ["kolektor", "convert", source, "data", "--split", file]
+    console.ending(f"split {len(made.scan.samples)} samples", *then)

@@ -89,7 +89,6 @@ def train(
       kolektor train data/metal patchcore --set coreset_sampling_ratio=0.01
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.core.training import train as train_model
 
     if score and json:
         raise typer.BadParameter("--score and --json contradict each other; run 'kolektor score'")
@@ -104,7 +103,9 @@ def train(
         settings=dict(map(parse_setting, settings or ())),
     )
     console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.loading():
+        from kolektor_cli.core.training import train as train_model
+    with console.progress(steps=2) as progress:
         trained = train_model(
             out,
             model,
@@ -125,9 +126,11 @@ def train(
 def _show(console: Console, trained: Training, *, json: bool, score: bool) -> None:
     from kolektor_cli.cli.render.training import training_json, training_notes
 
-    for note in training_notes(trained, scored=score):
+    for note in training_notes(trained):
         console.note(note)
     if json:
         console.json("train", True, training_json(trained))
     elif not score:
         console.line(str(trained.maps))
+    then = [] if score else ["kolektor", "score", trained.tree, trained.maps]
+    console.ending(f"trained {trained.recipe.name}", *then)

@@ -26,13 +26,14 @@ def verify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
     ] = False,
+    checks: Annotated[bool, typer.Option("--checks", help="List all checks.")] = False,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Check an MVTec-AD-style dataset, whoever made it.
 
-    Exit code 1 if any check fails.
+    Checks that find something are listed, with --checks all. Exit code 1 if any check fails.
 
     \b
     Example:
@@ -41,17 +42,21 @@ def verify(
       kolektor verify data --for patchcore
     """
     from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.cli.render.verification import (
-        result_lines,
-        result_tables,
-        summary_lines,
-        verification_json,
-    )
-    from kolektor_cli.consumers.catalogue import names_of
-    from kolektor_cli.core.verification import verify as verify_trees
 
     console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.loading():
+        from kolektor_cli.cli.render.verification import (
+            check_lines,
+            next_command,
+            result_lines,
+            result_tables,
+            summary_lines,
+            verification_json,
+        )
+        from kolektor_cli.consumers.catalogue import names_of
+        from kolektor_cli.core.verification import count_steps
+        from kolektor_cli.core.verification import verify as verify_trees
+    with console.progress(steps=count_steps(out, source)) as progress:
         found = verify_trees(
             out,
             source=source,
@@ -65,11 +70,16 @@ def verify(
         console.json("verify", found.ok, verification_json(found))
     else:
         for result in found.categories:
-            console.tables(result_tables(result))
+            console.tables(result_tables(result, every=checks))
+            if not checks:
+                for line in check_lines(result):
+                    console.words(line)
             for check in result.checks:
                 console.findings(check.findings, check.name)
             for line in result_lines(result):
                 console.line(line)
         for line in summary_lines(found):
             console.line(line)
+    files = sum(sum(result.counts.values()) for result in found.categories)
+    console.ending(f"verified {files} images", *next_command(found, out))
     exit_unless(found.ok)

@@ -163,7 +163,11 @@ class _Steps(Callback):  # type: ignore[misc]
         self._done += 1
         epochs, steps = trainer.max_epochs, self._recipe.steps
         total = trainer.num_training_batches * epochs if epochs and epochs > 0 else steps or 0
-        self._progress("train", self._done, min(total, steps or total))
+        total = min(total, steps or total)
+        self._progress("training", self._done, total)
+        if self._done == total:
+            # Memory banks and thresholds are made after the last batch.
+            self._progress("finishing the model", 0, 0)
 
 
 class _Hand(Callback):  # type: ignore[misc]
@@ -188,7 +192,7 @@ class _Hand(Callback):  # type: ignore[misc]
             self._receive(path, values.reshape(values.shape[-2:]), score)
         self._done += len(maps)
         total = sum(len(loader.dataset) for loader in trainer.predict_dataloaders)
-        self._progress("predict", self._done, total)
+        self._progress("predicting", self._done, total)
 
 
 def _make_model(recipe: Recipe) -> tuple[AnomalibModule, Mapping[str, Any]]:

@@ -240,6 +240,7 @@ def _convert(
     with _writers(dask, jobs) as (executor, writers), ExitStack() as stack:
         stages = [stack.enter_context(staged(tree.target)) for tree in trees]
         scan, made = _scan(source, trees[0], None if executor else stages[0], jobs, progress)
+        progress("writing the manifest", 0, 0)
         planned = [_plan(source, scan, tree, jobs) for tree in trees]
         for stage in stages[1:] if made else []:
             share_derived(stages[0], stage)
@@ -251,7 +252,7 @@ def _convert(
                 made,
                 jobs=writers,
                 executor=executor,
-                progress=partial(progress, "convert"),
+                progress=partial(progress, "converting"),
             )
             for one, stage in zip(planned, stages, strict=True)
         ]
@@ -287,6 +288,7 @@ def plan_conversion(
         choices = _choose(opened, Path(out), options)
         refuse_existing(choices.target, choices.beside, force=force)
         scan, _ = _scan(opened, choices, None, jobs, progress)
+        progress("planning", 0, 0)
         planned = _plan(opened, scan, choices, jobs)
         summary = summarise_fit(planned.views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     return _result(choices, scan, planned, summary=summary)
@@ -369,7 +371,8 @@ def _scan(
     source: Source, choices: _Choices, stage: Path | None, jobs: int | None, progress: StepProgress
 ) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
     """Scan the source; where there is a stage, write the output files of each sample to it."""
-    options, told = choices.options, partial(progress, "scan")
+    options = choices.options
+    told = partial(progress, "scanning" if stage is None else "converting")
     layout, depth, trust = options.layout, options.depth, options.trust_masks
     made: dict[str, tuple[DerivedView, ...]] = {}
     if stage is None:

@@ -135,7 +135,7 @@ def export(
     found: Counter[SplitName] = Counter()
     with staged(target) as stage:
         linked = _place_images(truth, images, stage, progress)
-        reader = _reader(truth, found, len(images.images), partial(progress, "label"))
+        reader = _reader(truth, found, len(images.images), partial(progress, "labelling"))
         for name, text in make_files(images, reader):
             _write(stage / name, text)
         _write(stage / MARK_NAME, _mark(truth, file_format))
@@ -161,7 +161,7 @@ def _place_images(
     linked = 0
     for done, image in enumerate(images.images, 1):
         linked += place_image(truth.folder / image.source.path, stage / image.file)
-        progress("images", done, len(images.images))
+        progress("placing images", done, len(images.images))
     return linked
 
 

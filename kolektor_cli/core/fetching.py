@@ -94,7 +94,7 @@ def fetch(
         return Fetched(target, standing.size, standing.sha256, downloaded=False)
     with staged(target) as stage:
         new = stage / target.name
-        facts = download(archive, address, new, progress=partial(progress, "fetch"))
+        facts = download(archive, address, new, progress=partial(progress, "downloading"))
         sync_file(new)
         kept = _put_in_place(new, target, force=force)
         sync_folder(target.parent)

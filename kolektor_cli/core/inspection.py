@@ -79,7 +79,9 @@ def inspect(
     with open_source(Path(source)) as opened:
         release = recognise(opened, layout)
         wanted = make_fit(fit or "stretch", size, default=release.size) if fit or size else None
-        scan = scan_source(opened, layout=layout, jobs=jobs, progress=partial(progress, "inspect"))
+        scan = scan_source(
+            opened, layout=layout, jobs=jobs, progress=partial(progress, "inspecting")
+        )
         summary = None
         if wanted is not None:
             views = view_samples(wanted, opened, scan.samples, jobs=jobs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import score, with_crop
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.core.verification import check_tree, is_tree
@@ -133,13 +134,21 @@ def report(
     return made
 
 
+def count_steps(place: str | os.PathLike[str], maps: Sequence[MapSource]) -> int:
+    """Return how many steps `report` counts."""
+    if not is_tree(Path(place)):
+        return 1
+    checked_and_drawn = 2
+    return checked_and_drawn + (count_scoring(maps) + len(maps) if maps else 0)
+
+
 def _of_source(
     place: Path, target: Path | None, jobs: int | None, progress: StepProgress
 ) -> Report:
     with open_source(place) as source:
         if target is not None:
             refuse_inputs(target, inputs_of(source))
-        told = partial(progress, "inspect")
+        told = partial(progress, "inspecting")
         scan, cells = scan_and_derive(source, derive_cell, jobs=jobs, progress=told)
         drawn = {name: cell for name, cell in cells.items() if cell is not None}
         page = source_page(source, scan, drawn, jobs)
@@ -167,12 +176,12 @@ def _of_tree(
             scores, _drawn(place, images, maps, scores, options, jobs, progress)
         )
         fingerprints = map_fingerprints(scores)
-    tree = read_tree(folder, jobs, partial(progress, "verify"))
+    tree = read_tree(folder, jobs, partial(progress, "verifying"))
     found = check_tree(tree, jobs=jobs)
     checked = CheckedTree(
         found.category, tree, images, found.counts, found.fingerprint, found.checks
     )
-    told = partial(progress, "defects")
+    told = partial(progress, "drawing defects")
     page = tree_page(checked, sections, fingerprints, jobs=jobs, progress=told)
     findings = tuple(finding for check in found.checks for finding in check.findings)
     return Report("tree", page, findings, scores)
@@ -196,7 +205,7 @@ def _drawn(
             model,
             options.crop,
             jobs=jobs,
-            progress=partial(progress, f"draw {model.name}"),
+            progress=partial(progress, f"drawing {model.name}"),
         )
         for source, model in zip(maps, scores.models, strict=True)
     ]

@@ -17,7 +17,7 @@ from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.errors import OutputError, UsageError, reason, require_one_of
 from kolektor_cli.findings import Finding
-from kolektor_cli.io.parallel import parallel_map
+from kolektor_cli.io.parallel import Progress, parallel_map
 from kolektor_cli.scoring.given import check_can_bind
 from kolektor_cli.scoring.intervals import draw_items
 from kolektor_cli.scoring.maps import MapSource
@@ -98,7 +98,7 @@ def score(
     given = None if image_scores is None else Path(image_scores)
     models, findings = [], []
     for source, name in zip(sources, _names(sources), strict=True):
-        told = partial(progress, f"look at {name}")
+        told = partial(progress, f"reading {name}")
         model, wrong = look_at_model(
             truth, defects, source, name, given, options, jobs=jobs, progress=told
         )
@@ -112,18 +112,35 @@ def score(
     weights = draw_items(scored.items, options.draws, options.seed) if options.draws else None
     measured, drawn = [], {}
     for model in models:
-        told = partial(progress, f"score {model.name}")
+        telling = _telling(progress, model.name, with_intervals=weights is not None)
         result, drawn[model.name] = score_model(
-            truth, defects, model, options, weights, jobs=jobs, progress=told
+            truth, defects, model, options, weights, jobs=jobs, progress=telling
         )
         measured.append(result)
     return replace(scored, models=tuple(measured), differences=tuple(differences(drawn, measured)))
 
 
+def count_steps(maps: Sequence[MapSource]) -> int:
+    """Return how many steps `score` counts: the masks, and two passes over each model's maps."""
+    return 1 + 2 * len(maps)
+
+
+def _telling(progress: StepProgress, name: str, *, with_intervals: bool) -> Progress:
+    """Tell of each map of a model, and after the last one what is computed from all."""
+
+    def told(done: int, total: int) -> None:
+        progress(f"scoring {name}", done, total)
+        if done == total:
+            what = "intervals" if with_intervals else "figures"
+            progress(f"computing the {what} of {name}", 0, 0)
+
+    return told
+
+
 def _read_defects(
     truth: GroundTruth, jobs: int | None, progress: StepProgress
 ) -> dict[str, Defects]:
-    read, told = partial(read_defects, truth), partial(progress, "masks")
+    read, told = partial(read_defects, truth), partial(progress, "reading masks")
     found = parallel_map(read, truth.images, jobs, told)
     return {image.path: defects for image, defects in zip(truth.images, found, strict=True)}
 

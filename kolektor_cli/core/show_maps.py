@@ -116,7 +116,7 @@ def _share(
     paths = [path for path in maps.paths if path in shown]
     threads = 1 if maps.in_order else jobs
     find = partial(_ends, maps, images, options.crop)
-    ends = parallel_map(find, paths, threads, partial(progress, "scale"))
+    ends = parallel_map(find, paths, threads, partial(progress, "finding the scale"))
     scale = min(low for low, _ in ends), max(high for _, high in ends)
     scores = {image.path: image.score for image in model.images}
     return _Model(maps, images, scores, scale, threshold, options.crop)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from kolektor_cli.consumers.catalogue import ConsumerName
+from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import with_crop
 from kolektor_cli.core.show_maps import plan_panels
 from kolektor_cli.core.show_plan import DEFAULT_SHOW, ShowOptions, ShowPlan, Which
@@ -135,6 +136,15 @@ def show(
     return picture
 
 
+def count_steps(place: str | os.PathLike[str], maps: MapSource | None) -> int:
+    """Return how many steps `show` counts."""
+    drawn = 1
+    if maps is not None:
+        scaled = 1
+        return count_scoring([maps]) + scaled + drawn
+    return drawn if is_tree(Path(place)) else 1 + drawn
+
+
 def _draw_tree(
     folder: Path,
     samples: Sequence[str],
@@ -173,7 +183,7 @@ def _draw_source(
     with open_source(place) as source:
         if file is not None:
             refuse_inputs(file, inputs_of(source))
-        scan = scan_source(source, jobs=jobs, progress=partial(progress, "scan"))
+        scan = scan_source(source, jobs=jobs, progress=partial(progress, "scanning"))
         plan = plan_source(source, scan, samples, options)
         return _make(plan, options, scan.findings, jobs, progress)
 
@@ -188,7 +198,7 @@ def _make(
     # All cells are of about one size: one tells whether they fit into memory and on a page.
     first = plan.makes[0]()
     refuse_too_many(first, len(plan.makes))
-    told = partial(progress, "show")
+    told = partial(progress, "drawing")
     cells = [first, *parallel_map(lambda make: make(), plan.makes[1:], jobs, told)]
     page = arrange(cells, plan.heading, side=plan.side, columns=options.columns)
     return Picture(page.drawn(), len(cells), findings, page)

@@ -106,7 +106,7 @@ def split(
                 Path(output), inputs_of(opened, [] if options.file is None else [options.file])
             )
             refuse_file(Path(output), force=force)
-        told = partial(progress, "scan")
+        told = partial(progress, "scanning")
         # No pixel is written, so none is reduced too much.
         scan = scan_source(
             opened,

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 StepProgress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the name of the step, the number of items done and their total."""
+"""Called with the name of the step, the number of items done and their total.
+
+The total is 0 for a step that cannot be counted.
+"""
 
 
 def no_steps(step: str, done: int, total: int) -> None:

@@ -56,5 +56,5 @@ def synthesize(
         items=items,
         seed=seed,
         jobs=jobs,
-        progress=partial(progress, "sample"),
+        progress=partial(progress, "drawing"),
     )

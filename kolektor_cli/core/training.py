@@ -197,7 +197,7 @@ def _run(
     checkpoint: bool,
     progress: StepProgress,
 ) -> Trained:
-    progress("load the libraries", 0, 0)
+    progress("loading Anomalib", 0, 0)
     with _loading():
         from kolektor_cli.consumers import anomalib_engine as engine
     classes = sorted({split_path(path)[0] for path in truth.paths})
@@ -212,6 +212,7 @@ def _run(
     if folders.train not in classes:
         raise OutputError(f"{truth.folder}: has no images in {folders.train} to train on")
     with tempfile.TemporaryDirectory() as work:
+        progress("preparing the model", 0, 0)
         return engine.train(
             recipe,
             folders,

@@ -128,6 +128,12 @@ def verify(
         return Verification(tuple(results), origin.findings if origin else ())
 
 
+def count_steps(out: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> int:
+    """Return how many steps `verify` counts: the source, and a category once or, with it, twice."""
+    folders = find_categories(Path(out)) if is_tree(Path(out)) else []
+    return len(folders) if source is None else 1 + 2 * len(folders)
+
+
 def is_tree(path: Path) -> bool:
     """Return whether a path is a tree, or a folder of such, and surely no raw dataset.
 
@@ -167,7 +173,7 @@ def _scanned(
                 depth="full",
                 trust_masks=trust,
                 jobs=jobs,
-                progress=partial(progress, "scan"),
+                progress=partial(progress, "reading the source"),
             )
             for layout in dict.fromkeys(layouts.values())
         }
@@ -199,11 +205,12 @@ def _verify_category(
     jobs: int | None,
     progress: StepProgress,
 ) -> CategoryResult:
-    tree = read_tree(folder, jobs, partial(progress, f"verify {folder.name}"))
+    tree = read_tree(folder, jobs, partial(progress, f"reading {folder.name}"))
     more = [_consumer_check(name) for name in consumers]
     if origin is not None:
-        told = partial(progress, f"derive {folder.name}")
+        told = partial(progress, f"deriving {folder.name} again")
         more.append(_source_check(origin.source, origin.scans[folder], jobs, told))
+    progress(f"checking {folder.name}", 0, 0)
     return check_tree(tree, more, strict=strict, jobs=jobs)
 
 

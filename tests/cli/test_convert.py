@@ -35,7 +35,8 @@ def test_dry_run_shows_the_plan_and_writes_nothing(
 ) -> None:
     source = make_dataset()
     plan = json.loads(run("convert", source, tmp_path / "out", "--dry-run", "--json").stdout)
-    table = run("convert", source, tmp_path / "out", "--dry-run").stdout
+    table = run("convert", source, tmp_path / "out", "--dry-run", "--files").stdout
+    short = run("convert", source, tmp_path / "out", "--dry-run").stdout
     assert not (tmp_path / "out").exists()
     done = json.loads(run("convert", source, tmp_path / "out", "--json", *SMALL).stdout)
     assert plan["dry_run"]
@@ -44,6 +45,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(
     assert plan["counts"] == done["counts"]
     for image in plan["images"]:
         assert [image["path"], image["sample"]] in [line.split() for line in table.splitlines()]
+        assert image["path"] not in short
         assert (tmp_path / "out" / "metal" / image["path"]).is_file()
 
 

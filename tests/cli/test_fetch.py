@@ -67,12 +67,14 @@ def test_path_goes_to_standard_output_and_the_rest_to_the_other(
     done = fetched(server, "kolektorsdd", folder)
     assert done.stdout == f"{target}\n"
     assert target.read_bytes() == DATA
-    assert done.stderr.splitlines() == [
+    *notes, took, then = done.stderr.splitlines()
+    assert notes == [
         "licence CC BY-NC-SA 4.0",
         "cite    Tabernik, Šela, Skvarč, Skočaj: Segmentation-Based Deep-Learning Approach for "
         "Surface-Defect Detection, Journal of Intelligent Manufacturing, 2019",
-        f"next    kolektor inspect '{target}'",
     ]
+    assert took.startswith("downloaded KolektorSDD.zip in ")
+    assert then == f"next: kolektor inspect '{target}'"
     again = fetched(server, "kolektorsdd", folder)
     assert again.stdout == done.stdout
     assert again.stderr.startswith("there   the file is there already")

@@ -15,7 +15,8 @@ def test_inspect_json_csv_and_tables_tell_the_same(make_dataset: MakeDataset) ->
     (source / "kos02" / "Part2.jpg").write_bytes(b"")
     facts = json.loads(run("inspect", source, "--json", code=1).stdout)
     rows = list(csv.DictReader(run("inspect", source, "--csv", code=1).stdout.splitlines()))
-    table = run("inspect", source, code=1).stdout
+    table = run("inspect", source, "--items", code=1).stdout
+    short = run("inspect", source, code=1).stdout.splitlines()
     assert facts["counts"] == {
         "items": 2, "samples": 5, "good": 3, "defective": 2, "left_out": 1,
         "distinct": 5, "groups": 2,
@@ -31,6 +32,8 @@ def test_inspect_json_csv_and_tables_tell_the_same(make_dataset: MakeDataset) ->
         line.split() for line in table.splitlines()
     ]
     assert "error   kos02/Part2.jpg: is empty (unreadable)" in table.splitlines()
+    assert "error   kos02/Part2.jpg: is empty (unreadable)" in short
+    assert short[-1] == f"{facts['release']}: FAILED; 1 error, 12 warnings"
 
 
 def test_inspect_of_kolektorsdd2_tells_of_its_halves(make_dataset_2: MakeDataset) -> None:

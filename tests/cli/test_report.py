@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def maps(tree: Path, tmp_path: Path) -> Path:
 def test_path_of_the_page_is_printed(raw: Path, in_tmp_path: Path) -> None:
     shown = run("report", raw)
     assert shown.stdout == "report.html\n"
-    assert shown.stderr == ""
+    assert re.fullmatch(r"wrote report\.html in \d+\.\d s\n", shown.stderr)
     assert (in_tmp_path / "report.html").read_text() == report(raw).page
 
 
@@ -56,7 +57,7 @@ def test_errors_end_with_1_after_the_page_is_written(raw: Path, tmp_path: Path) 
     damage_jpeg(raw / "kos02/Part1.jpg")
     shown = run("report", raw, "-o", tmp_path / "page.html", code=1)
     assert shown.stdout == f"{tmp_path / 'page.html'}\n"
-    assert shown.stderr == "the page tells of 1 error\n"
+    assert shown.stderr.startswith("the page tells of 1 error\n")
     assert run("report", raw, "-o", tmp_path / "q.html", "-q", code=1).stderr == ""
 
 

@@ -37,8 +37,9 @@ def test_images_for_validation_that_no_reader_takes_are_told(
 ) -> None:
     raw = make_dataset()
     options = ("--for", "anomalyclip", *SMALL)
-    assert "validation" in run("convert", raw, tmp_path / "a", *options, "--val", "0.4").stderr
-    assert "validation" not in run("convert", raw, tmp_path / "b", *options).stderr
+    told = "images for validation"
+    assert told in run("convert", raw, tmp_path / "a", *options, "--val", "0.4").stderr
+    assert told not in run("convert", raw, tmp_path / "b", *options).stderr
 
 
 def test_name_of_no_consumer_is_refused(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from kolektor_cli.tree.fit import SQUEEZED, Fit, fit_of, squeezed_by, turned_siz
 from kolektor_cli.tree.plan import Plan
 
 
-def fit_tables(summary: FitSummary) -> list[Table]:
-    """Make tables of what a fit does: to the whole, and to the defects of each sample."""
+def fit_tables(summary: FitSummary, *, every: bool) -> list[Table]:
+    """Make tables of what a fit does: to the whole, and with `every` to each defective sample."""
     facts = [
         ("images", str(summary.good + summary.defective)),
         ("good", str(summary.good)),
@@ -40,15 +40,15 @@ def fit_tables(summary: FitSummary) -> list[Table]:
         (f"after the center crop of {crop['name']}", _crop_text(crop))
         for crop in crops_json(summary)
     ]
+    whole = Table(f"Geometry: {fit_text(summary.fit)}", ("what", "value"), tuple(facts))
+    if not every:
+        return [whole]
     columns = ("sample", "images", "defective", "area kept", "smallest defect")
     rows = tuple(
         (d.sample, d.images, d.defective, _percent(d.area_kept), d.smallest_defect)
         for d in summary.defects
     )
-    return [
-        Table(f"Geometry: {fit_text(summary.fit)}", ("what", "value"), tuple(facts)),
-        Table("Defective samples", columns, rows),
-    ]
+    return [whole, Table("Defective samples", columns, rows)]
 
 
 def fit_text(fit: Fit) -> str:
@@ -167,12 +167,15 @@ def plan_table(plan: Plan) -> Table:
     return Table("Files", ("path", "sample"), tuple(rows))
 
 
-def conversion_tables(conversion: Conversion) -> list[Table]:
-    """Make tables of a conversion: good and defective per split, and more of a dry run."""
+def conversion_tables(conversion: Conversion, *, files: bool) -> list[Table]:
+    """Make tables of a conversion: good and defective per split, and what a fit would do.
+
+    With `files`, all files have a row, and of a dry run all defective samples.
+    """
     tables = [counts_table(str(conversion.target), conversion.counts)]
     if conversion.summary:
-        tables += [*fit_tables(conversion.summary), plan_table(conversion.plan)]
-    return tables
+        tables += fit_tables(conversion.summary, every=files)
+    return [*tables, plan_table(conversion.plan)] if files else tables
 
 
 def folds_table(folds: Sequence[Conversion]) -> Table:

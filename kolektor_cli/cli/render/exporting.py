@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,13 @@ def export_notes(exported: Export) -> Iterator[str]:
             "the tree has no validation images: in data.yaml val is images/train, so that no test "
             "image chooses the weights"
         )
-    if trained:
-        data = shlex.quote(str(exported.folder / "data.yaml"))
-        yield f"next: yolo segment train data={data}"
+
+
+def next_command(exported: Export) -> list[str]:
+    """Return the command that trains on YOLO files with defects; none for others."""
+    if exported.file_format != "yolo" or not exported.counts.get(("train", "defective"), 0):
+        return []
+    return ["yolo", "segment", "train", f"data={exported.folder / 'data.yaml'}"]
 
 
 def export_json(exported: Export) -> JsonObject:

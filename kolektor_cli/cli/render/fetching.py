@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from kolektor_cli.cli.render.tables import JsonObject, Table
@@ -58,7 +57,5 @@ def fetched_notes(archive: Archive, fetched: Fetched) -> Iterator[str]:
         yield "there   the file is there already, and is the official one"
     yield f"licence {LICENCE}"
     yield f"cite    {archive.paper}"
-    if archive.is_source:
-        yield f"next    kolektor inspect {shlex.quote(str(fetched.path))}"
-    else:
+    if not archive.is_source:
         yield "next    unpack it, and give one of its .pyb files to 'kolektor convert --split'"

@@ -40,6 +40,23 @@ def finding_lines(findings: Iterable[Finding]) -> list[FindingLine]:
     return lines
 
 
+def kind_lines(findings: Iterable[Finding]) -> list[FindingLine]:
+    """Return a line a kind of findings, with their number and the first names."""
+    kinds: dict[tuple[Severity, str], list[str]] = defaultdict(list)
+    for finding in findings:
+        kinds[finding.severity, finding.code].append(finding.path)
+    return [
+        FindingLine(
+            severity,
+            f"{code} {len(paths)} times: {first_names(paths)}"
+            if len(paths) > 1
+            else f"{code}: {paths[0]}",
+            len(paths),
+        )
+        for (severity, code), paths in kinds.items()
+    ]
+
+
 def _line(finding: Finding) -> FindingLine:
     place = f"{finding.path}: " if finding.path else ""
     return FindingLine(finding.severity, f"{place}{finding.message} ({finding.code})")

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import TypeAlias, get_args
 
 from kolektor_cli.cli.render.conversion import fit_json, fit_tables
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json, text_range
 from kolektor_cli.core.inspection import Inspection
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.releases import OWN_IMAGES
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, OfficialSplit, Sample
 
 
-def scan_tables(scan: Scan) -> list[Table]:
-    """Make tables of a scan: its items, or the halves of its official split, and the whole."""
+def scan_tables(scan: Scan, *, every: bool) -> list[Table]:
+    """Make tables of a scan: the halves of its official split, the whole, and what is one.
+
+    With `every`, all items have a row.
+    """
     if _is_split(scan):
         parts = Table("Splits", *_rows_of("split", _splits(scan), scan))
         return [parts, _whole_table(scan), *_pictures_table(scan)]
-    items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
     tables = [_whole_table(scan)]
-    if len(items) < len(scan.samples):
+    if every and len(list(_by_item(scan.samples))) < len(scan.samples):
+        items = [_item_facts(item, samples) for item, samples in _by_item(scan.samples)]
         tables.insert(0, Table("Items", *_rows_of("item", items, scan)))
     shared = [group for group in _groups(scan) if len(group["items"]) > 1]
     if shared:
@@ -44,10 +49,15 @@ def _rows_of(kind: str, parts: Iterable[JsonObject], scan: Scan) -> Rows:
 def _whole_table(scan: Scan) -> Table:
     """Make a table of what holds for the whole source, as far as it is known of its release."""
     samples = len(scan.samples)
+    whole = _item_facts("all", scan.samples)
     facts: list[tuple[Cell, ...] | None] = [
         ("release", scan.release),
         None if _is_split(scan) else ("items", str(len(list(_by_item(scan.samples))))),
         ("samples", str(samples)),
+        ("good", str(whole["good"])),
+        ("defective", str(whole["defective"])),
+        ("width", text_range(whole["width"])),
+        ("height", text_range(whole["height"])),
         ("left out", str(len(scan.left_out))),
         _official("image", scan.official_images, samples),
         _official("mask", scan.official_masks, samples),
@@ -222,9 +232,41 @@ def _item_of(name: str, scan: Scan) -> str:
     return part if _is_split(scan) else folder
 
 
-def inspection_tables(inspection: Inspection) -> list[Table]:
-    """Make tables of an inspection: of the scan, and of what the fit asked for would make."""
-    return [*scan_tables(inspection.scan), *(fit_tables(inspection.fit) if inspection.fit else [])]
+def inspection_tables(inspection: Inspection, *, every: bool) -> list[Table]:
+    """Make tables of an inspection: of the scan, and of what the fit asked for would make.
+
+    With `every`, all items and all defective samples have a row.
+    """
+    tables = scan_tables(inspection.scan, every=every)
+    if inspection.fit:
+        tables += fit_tables(inspection.fit, every=every)
+    return tables
+
+
+def verdict(scan: Scan) -> str:
+    """Say in one line what the source is, and whether anything is wrong with it."""
+    of = Counter(finding.severity for finding in scan.findings)
+    told = [
+        f"{of[severity]} {severity}{'s' if of[severity] > 1 else ''}"
+        for severity in ("error", "warning")
+        if of[severity]
+    ]
+    state = "FAILED" if of["error"] else "ok"
+    return f"{scan.release}: {state}" + (f"; {', '.join(told)}" if told else "")
+
+
+def next_command(
+    inspection: Inspection,
+    source: Path,
+    layout: LayoutOptions,
+    fit: str | None,
+    size: str | None,
+) -> list[str]:
+    """Return the command that converts what was inspected, as it was; none if it has errors."""
+    if not inspection.ok or layout != KOLEKTOR_LAYOUT:
+        return []
+    options = [*(["--fit", fit] if fit else []), *(["--size", size] if size else [])]
+    return ["kolektor", "convert", str(source), "data", *options]
 
 
 def inspection_json(inspection: Inspection) -> JsonObject:

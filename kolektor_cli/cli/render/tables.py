@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kolektor_cli.findings import Finding, first_names
-from kolektor_cli.raw.synthetic import SyntheticCounts
 from kolektor_cli.samples import LABELS, Sample
 from kolektor_cli.splits.split import SPLIT_NAMES, Counts, Leak, Split, count_segmented
+
+if TYPE_CHECKING:
+    from kolektor_cli.raw.synthetic import SyntheticCounts
 
 Cell: TypeAlias = "str | int"
 

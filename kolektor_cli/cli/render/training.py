@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from kolektor_cli.core.training import Training
 
 
-def training_notes(trained: Training, *, scored: bool) -> Iterator[str]:
-    """Tell how a model was trained, and what to do with its maps."""
+def training_notes(trained: Training) -> Iterator[str]:
+    """Tell how a model was trained, and how else its maps can be scored."""
     recipe = trained.recipe
     width, height = recipe.size
     yield (
@@ -26,10 +26,8 @@ def training_notes(trained: Training, *, scored: bool) -> Iterator[str]:
             f"the images were stretched to {width}x{height}; without --size and --preset, or with "
             "a tree of --fit pad, they keep their aspect"
         )
-    command = shlex.join(["kolektor", "score", str(trained.tree), str(trained.maps)])
-    if not scored:
-        yield f"next: {command}"
     if trained.own_scores:
+        command = shlex.join(["kolektor", "score", str(trained.tree), str(trained.maps)])
         own = shlex.quote(str(trained.maps / IMAGE_SCORES_NAME))
         yield f"with the model's own image scores: {command} --image-scores {own}"
 

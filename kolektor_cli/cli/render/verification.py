@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from kolektor_cli.cli.render.tables import (
     JsonObject,
@@ -15,13 +16,31 @@ from kolektor_cli.core.verification import CategoryResult, Verification
 from kolektor_cli.findings import Check
 
 
-def result_tables(result: CategoryResult) -> list[Table]:
-    """Make tables of a category folder: its images, and a line a check."""
-    rows = tuple((check.name, _state(check), check.description) for check in result.checks)
-    return [
-        counts_table(result.category, result.counts),
-        Table("Checks", ("check", "result", "passes if"), rows),
-    ]
+def result_tables(result: CategoryResult, *, every: bool) -> list[Table]:
+    """Make tables of a category folder: its images, and a line a check.
+
+    Without `every`, checks that pass or are skipped have none.
+    """
+    rows = tuple(
+        (check.name, _state(check), check.description)
+        for check in result.checks
+        if every or check.state in ("FAILED", "warning")
+    )
+    images = counts_table(result.category, result.counts)
+    return [images, Table("Checks", ("check", "result", "passes if"), rows)] if rows else [images]
+
+
+def check_lines(result: CategoryResult) -> Iterator[str]:
+    """Name the checks that passed, and those that were skipped, with the reason."""
+    passed = [check.name for check in result.checks if check.state == "ok"]
+    if passed:
+        yield f"{len(passed)} {'check' if len(passed) == 1 else 'checks'} ok: {', '.join(passed)}"
+    skipped: dict[str, list[str]] = {}
+    for check in result.checks:
+        if check.skipped:
+            skipped.setdefault(check.skipped, []).append(check.name)
+    for why, names in skipped.items():
+        yield f"skipped: {', '.join(names)}: {why}"
 
 
 def _state(check: Check) -> str:
@@ -48,6 +67,14 @@ def summary_lines(verification: Verification) -> Iterator[str]:
             if failed
             else f"{number} of {number} ok"
         )
+
+
+def next_command(verification: Verification, out: Path) -> list[str]:
+    """Return the command that trains on a tree that was verified; none if any check failed."""
+    if not verification.ok:
+        return []
+    folder = out / verification.categories[0].category
+    return ["kolektor", "train", str(folder if folder.is_dir() else out), "patchcore"]
 
 
 def verification_json(verification: Verification) -> JsonObject:
