@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
     FitOption,
     JobsOption,
     JsonOption,
@@ -26,7 +27,9 @@ def inspect(
     fit: FitOption = None,
     size: SizeOption = None,
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, a row a sample.", rich_help_panel=OF_OUTPUT)
+    ] = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:

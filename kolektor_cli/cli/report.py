@@ -31,14 +31,14 @@ def report(
         typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout."),
     ] = Path("report.html"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+        bool, typer.Option("--force", "-f", help="Replace the file of --output if it exists.")
     ] = False,
     consumer: MapsOfOption = None,
     crop: CropOption = None,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write one HTML page about a dataset, or about a tree and models on it.
+    """Write one HTML page: a dataset, or a tree and models on it.
 
     Of a dataset or tree: counts, findings and leaks with their pictures, and
     all defects. Of maps: figures, curves, the worst misses and false alarms.

@@ -29,7 +29,7 @@ def sample(
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw a synthetic KolektorSDD, KolektorSDD-boxes or KolektorSDD2 to try things on.
+    """Draw a synthetic dataset to try things on.
 
     \b
     Example:

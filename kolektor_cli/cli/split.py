@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
     JobsOption,
     QuietOption,
     SkipBadOption,
@@ -27,10 +28,23 @@ def split(
     split: SplitOptions,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is stdout.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = Path("-"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the file of --output if it exists.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
@@ -38,17 +52,6 @@ def split(
     quiet: QuietOption = False,
 ) -> None:
     """Assign every sample to train, val, test or unused; print CSV.
-
-    \b
-    Protocols (counts on KolektorSDD):
-      balanced  test all defective and as many good samples, train on the other
-                good ones; the same picture stays on one side: 295 / 52 + 52
-      vicos     the authors' folds, --fold 0|1|2; with --drop-leaks without what
-                they have on both sides: fold 0 tests 117 good and 18 defective
-      grouped   --folds K --fold I: whole physical items, of which there are 47
-      anomalib  the split of Anomalib's Kolektor data module: 277 / 70 + 52
-      official  KolektorSDD2's own folders train and test, of its train the good
-                ones, on KolektorSDD2: 2085 / 894 + 110
 
     \b
     Example:

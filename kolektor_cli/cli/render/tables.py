@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -68,11 +68,6 @@ def synthetic_table(title: str, counts: SyntheticCounts) -> Table:
     columns = ("items", "samples", "good", "defective")
     samples = counts.good + counts.defective
     return Table(title, columns, ((counts.items, samples, counts.good, counts.defective),))
-
-
-def envelope(version: str, command: str, ok: bool, result: Mapping[str, Any]) -> JsonObject:
-    """Wrap a result as every command prints it."""
-    return {"kolektor": version, "command": command, "ok": ok, **result}
 
 
 def segmented_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
