@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,10 +26,18 @@ def version() -> None:
     typer.echo(f"kolektor {__version__}")
 
 
+def _command_names(ctx: typer.Context) -> list[str]:
+    root: Any = ctx.find_root()
+    return [one.name for one in root.command.commands.values() if not one.hidden]
+
+
 def show_help(
     ctx: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="COMMAND", help="The command; without it, all.")
+        str | None,
+        typer.Argument(
+            autocompletion=_command_names, metavar="COMMAND", help="The command; without it, all."
+        ),
     ] = None,
 ) -> None:
     """Show the help of a command, as 'kolektor COMMAND --help' does."""
@@ -39,18 +46,19 @@ def show_help(
     if command is not None:
         root = command.make_context(name, [], parent=root, resilient_parsing=True)
     elif name:
-        ctx.fail(no_command(name, root.command))
+        ctx.fail(no_command(name, ctx))
     typer.echo(root.get_help())
 
 
-def no_command(name: str, group: Any) -> str:
+def no_command(name: str, ctx: typer.Context) -> str:
     """Say that a name is no command, and which one may be meant."""
-    known = [one.name for one in group.commands.values() if not one.hidden]
-    return f"there is no command {name!r}{did_you_mean(name, known)}"
+    return f"there is no command {name!r}{did_you_mean(name, _command_names(ctx))}"
 
 
 def version_lines() -> Iterator[str]:
     """Write what decides on results and speed, a line each: versions, system, processor."""
+    from importlib import metadata
+
     yield f"kolektor {__version__}"
     yield f"python {platform.python_version()} ({platform.python_implementation()})"
     for library in _LIBRARIES:

@@ -51,6 +51,11 @@ class _Group(typer.core.TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta[_JSON] = "--json" in args
+        params: list[Any] = self.get_params(ctx)
+        for param in params:
+            # For a flag that is None, Typer loads Pydantic: help would take twice as long.
+            if param.is_flag and param.default is None:
+                param.default = False
         try:
             return super().parse_args(ctx, args)
         except UsageFault as fault:
@@ -60,7 +65,7 @@ class _Group(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing:
-            ctx.fail(_of_path(name) if Path(name).exists() else no_command(name, self))
+            ctx.fail(_of_path(name) if Path(name).exists() else no_command(name, ctx))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]

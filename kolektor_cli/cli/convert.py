@@ -71,6 +71,7 @@ def convert(
     depth: Annotated[
         str | None,
         typer.Option(
+            autocompletion=lambda: ["full"],
             metavar="BITS|full",
             help="Of 16-bit images, keep the upper 8 of so many bits, from 8 to 16; full is 16.",
             rich_help_panel=OF_OUTPUT,

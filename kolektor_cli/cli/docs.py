@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kolektor_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    # Python 3.10 has it elsewhere.
+    from importlib.abc import Traversable
+
+
+def _files() -> Mapping[str, Traversable]:
+    """Return the guides' files by their names."""
+    folder = resources.files("kolektor_cli") / "docs"
+    return {
+        file.name.removesuffix(".md"): file
+        for file in folder.iterdir()
+        if file.name.endswith(".md")
+    }
+
 
 def docs(
     topic: Annotated[
-        str | None, typer.Argument(metavar="TOPIC", help="A guide; without it, they are listed.")
+        str | None,
+        typer.Argument(
+            autocompletion=lambda: sorted(_files()),
+            metavar="TOPIC",
+            help="A guide; without it, they are listed.",
+        ),
     ] = None,
 ) -> None:
     """Show a guide, or list them.
@@ -26,11 +46,7 @@ def docs(
     """
     from kolektor_cli.cli.output import Console
 
-    guides = {
-        file.name.removesuffix(".md"): file.read_text(encoding="utf-8")
-        for file in (resources.files("kolektor_cli") / "docs").iterdir()
-        if file.name.endswith(".md")
-    }
+    guides = {name: file.read_text(encoding="utf-8") for name, file in _files().items()}
     console = Console()
     if topic is None:
         for name in sorted(guides):

@@ -160,6 +160,7 @@ FitOption: TypeAlias = Annotated[
 SizeOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
+        autocompletion=lambda: ["source"],
         metavar="SIZE",
         help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
         "Default: 500x1240, of KolektorSDD2 230x630, of pairs source, for square 500.",
@@ -182,6 +183,7 @@ TrainDefectsOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         parser=_parse_train_defects,
+        autocompletion=lambda: list(get_args(SideDefects)),
         metavar="unused|train|test|N",
         help="Defective samples to train on: N of them, with any protocol. vicos, grouped, "
         "official, .pyb file: where all on the training side go; default unused, test for "
@@ -215,6 +217,7 @@ ConsumersOption: TypeAlias = Annotated[
     typer.Option(
         "--for",
         parser=_parse_consumer,
+        autocompletion=lambda: list(CONSUMERS),
         metavar="NAME",
         help="Code that is to train on the tree: its needs are met. Several may share a tree: "
         f"give --for for each. Names: {', '.join(CONSUMERS)}.",

@@ -49,6 +49,7 @@ def score(
     threshold: Annotated[
         str | None,
         typer.Option(
+            autocompletion=lambda: ["val"],
             metavar="T|val",
             help="Score the segmentation from this score on; val: mean + 3 standard deviations of "
             "the validation images.",

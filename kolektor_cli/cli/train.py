@@ -16,7 +16,7 @@ from kolektor_cli.cli.options import (
     SeedOption,
     parse_pixels,
 )
-from kolektor_cli.consumers.training import PresetName, TrainOptions, parse_setting
+from kolektor_cli.consumers.training import MODELS, PresetName, TrainOptions, parse_setting
 
 if TYPE_CHECKING:
     from kolektor_cli.cli.output import Console
@@ -28,7 +28,12 @@ def train(
         Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of just one.")
     ],
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model of Anomalib, such as patchcore.")
+        str,
+        typer.Argument(
+            autocompletion=lambda: list(MODELS),
+            metavar="MODEL",
+            help="A model of Anomalib, such as patchcore.",
+        ),
     ],
     backbone: Annotated[
         str | None,
@@ -83,7 +88,10 @@ def train(
     device: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=OF_RUN
+            metavar="NAME",
+            autocompletion=lambda: ["auto", "cpu", "cuda", "mps"],
+            help="auto, cpu, cuda, cuda:N or mps.",
+            rich_help_panel=OF_RUN,
         ),
     ] = "auto",
     seed: SeedOption = 0,
