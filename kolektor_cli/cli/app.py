@@ -50,7 +50,8 @@ class _Group(typer.core.TyperGroup):
         write_help(self, ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.meta[_JSON] = "--json" in args
+        # What follows -- is no option.
+        ctx.meta[_JSON] = "--json" in args[: args.index("--") if "--" in args else None]
         params: list[Any] = self.get_params(ctx)
         for param in params:
             # For a flag that is None, Typer loads Pydantic: help would take twice as long.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,10 @@ from kolektor_cli.errors import UsageError
 if TYPE_CHECKING:
     # Python 3.10 has it elsewhere.
     from importlib.abc import Traversable
+
+
+_SCHEMAS = "schemas"
+"""The topic that is no guide but made from the types of results."""
 
 
 def _files() -> Mapping[str, Traversable]:
@@ -29,7 +34,7 @@ def docs(
     topic: Annotated[
         str | None,
         typer.Argument(
-            autocompletion=lambda: sorted(_files()),
+            autocompletion=lambda: sorted([*_files(), _SCHEMAS]),
             metavar="TOPIC",
             help="A guide; without it, they are listed.",
         ),
@@ -38,21 +43,29 @@ def docs(
     """Show a guide, or list them.
 
     If the output is no terminal, the guide comes as it is written, in Markdown.
+    'schemas' prints the JSON Schemas of what commands print with --json.
 
     \b
     Example:
       kolektor docs
       kolektor docs scores
+      kolektor docs schemas > schemas.json
     """
     from kolektor_cli.cli.output import Console
 
     guides = {name: file.read_text(encoding="utf-8") for name, file in _files().items()}
     console = Console()
-    if topic is None:
+    if topic == _SCHEMAS:
+        from kolektor_cli.cli.render.schemas import schemas
+
+        console.text(dumps(schemas(), indent=2) + "\n")
+    elif topic is None:
         for name in sorted(guides):
             title = guides[name].partition("\n")[0].removeprefix("# ")
             console.line(f"{name:13} {title}")
+        console.line(f"{_SCHEMAS:13} What commands print with --json, as JSON Schemas")
     elif topic in guides:
         console.document(guides[topic])
     else:
-        raise UsageError(f"there is no guide {topic!r}; there are: {', '.join(sorted(guides))}")
+        known = ", ".join(sorted([*guides, _SCHEMAS]))
+        raise UsageError(f"there is no guide {topic!r}; there are: {known}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import JobsOption, QuietOption, SeedOption
+from kolektor_cli.cli.options import JobsOption, JsonOption, QuietOption, SeedOption
 from kolektor_cli.raw.releases import ReleaseLayout
 
 
@@ -26,6 +26,7 @@ def sample(
         typer.Option(help="The dataset to be like: KolektorSDD, KolektorSDD-boxes, KolektorSDD2."),
     ] = "kolektorsdd",
     seed: SeedOption = 0,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -38,7 +39,7 @@ def sample(
       kolektor sample KolektorSDD2-synthetic --layout kolektorsdd2
     """
     from kolektor_cli.cli.output import Console
-    from kolektor_cli.cli.render.tables import synthetic_table
+    from kolektor_cli.cli.render.tables import synthetic_json, synthetic_table
     from kolektor_cli.core.synthesis import synthesize
 
     console = Console(quiet=quiet)
@@ -46,4 +47,7 @@ def sample(
         counts = synthesize(
             out, layout=layout, items=items, seed=seed, jobs=jobs, progress=progress
         )
+    if json:
+        console.json("sample", True, synthetic_json(out, counts))
+        return
     console.tables([synthetic_table(str(out), counts)])

@@ -13,6 +13,7 @@ from kolektor_cli.cli.options import (
     OF_OUTPUT,
     CropOption,
     JobsOption,
+    JsonOption,
     MapsOfOption,
     QuietOption,
     SizeOption,
@@ -108,6 +109,7 @@ def show(
             rich_help_panel=OF_OUTPUT,
         ),
     ] = False,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -122,6 +124,7 @@ def show(
       kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.cli.render.showing import picture_json
     from kolektor_cli.core.show_plan import ShowOptions
     from kolektor_cli.core.showing import show as draw
     from kolektor_cli.scoring.options import parse_crop
@@ -136,6 +139,8 @@ def show(
         crop=parse_crop(crop),
     )
     file = None if str(output) == "-" else output
+    if json and file is None:
+        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
     console = Console(quiet=quiet)
     with console.progress() as progress:
         picture = draw(
@@ -150,7 +155,9 @@ def show(
             progress=progress,
         )
     console.notes(picture.findings)
-    if file is None:
+    if json:
+        console.json("show", True, picture_json(picture, output))
+    elif file is None:
         console.data(picture.encoded())
     else:
         console.line(str(file))

@@ -10,6 +10,7 @@ import typer
 from kolektor_cli.cli.options import (
     OF_OUTPUT,
     JobsOption,
+    JsonOption,
     QuietOption,
     SkipBadOption,
     SourceArgument,
@@ -48,6 +49,7 @@ def split(
     ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -59,6 +61,7 @@ def split(
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.cli.render.splitting import splitting_json
     from kolektor_cli.cli.render.tables import segmented_notes
     from kolektor_cli.core.splitting import split as split_source
     from kolektor_cli.splits.files import split_rows
@@ -80,5 +83,7 @@ def split(
     console.deviations(made.scan, made.leaks)
     for note in segmented_notes(made.split, made.scan.samples):
         console.note(note)
-    if file is None:
+    if json:
+        console.json("split", True, splitting_json(made, file))
+    elif file is None:
         console.csv(split_rows(made.split, made.scan.samples))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from kolektor_cli.findings import Finding, first_names
@@ -68,6 +69,17 @@ def synthetic_table(title: str, counts: SyntheticCounts) -> Table:
     columns = ("items", "samples", "good", "defective")
     samples = counts.good + counts.defective
     return Table(title, columns, ((counts.items, samples, counts.good, counts.defective),))
+
+
+def synthetic_json(folder: Path, counts: SyntheticCounts) -> JsonObject:
+    """Put what a synthetic dataset holds into JSON."""
+    return {
+        "folder": str(folder),
+        "items": counts.items,
+        "samples": counts.good + counts.defective,
+        "good": counts.good,
+        "defective": counts.defective,
+    }
 
 
 def segmented_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
