@@ -108,8 +108,7 @@ def _of_params(command: Any, ctx: Any) -> Iterator[Section]:
     arguments = [param for param in params if param.param_type_name == "argument"]
     options = [param for param in params if param.param_type_name == "option"]
     if arguments:
-        rows = ((param.display_name_raw, param.help or "") for param in arguments)
-        yield Section("Arguments", tuple(rows))
+        yield Section("Arguments", tuple(map(_argument_row, arguments)))
     few = len(options) - 1 <= _FEW  # --help is one of them
     titles = ["Options" if few else param.rich_help_panel or OF_RUN for param in options]
     own = [title for title in titles if title not in _FIRST + _LAST]
@@ -121,6 +120,11 @@ def _of_params(command: Any, ctx: Any) -> Iterator[Section]:
             if param.name in _EXPLAINED:
                 heading, table = _EXPLAINED[param.name]
                 yield Section(heading, tuple(table.items()))
+
+
+def _argument_row(param: Any) -> Row:
+    variable = f"  [env var: {param.envvar}]" if param.envvar else ""
+    return param.display_name_raw, f"{param.help or ''}{variable}"
 
 
 def _option_row(param: Any, ctx: Any) -> Row:

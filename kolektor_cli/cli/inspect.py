@@ -8,12 +8,12 @@ import typer
 
 from kolektor_cli.cli.options import (
     OF_OUTPUT,
+    DefaultSourceArgument,
     FitOption,
     JobsOption,
     JsonOption,
     QuietOption,
     SizeOption,
-    SourceArgument,
     parse_size,
     takes_layout_options,
 )
@@ -22,7 +22,7 @@ from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 
 @takes_layout_options
 def inspect(
-    source: SourceArgument,
+    source: DefaultSourceArgument,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     fit: FitOption = None,
     size: SizeOption = None,

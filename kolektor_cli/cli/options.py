@@ -47,11 +47,22 @@ SourceArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset.")
 ]
 
+SOURCE_VARIABLE = "KOLEKTOR_SOURCE"
+
+DefaultSourceArgument: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        envvar=SOURCE_VARIABLE, metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset."
+    ),
+]
+"""For commands that take nothing after it, so that it is clear what is left out."""
+
 JobsOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
         "--jobs",
         "-j",
+        envvar="KOLEKTOR_JOBS",
         min=1,
         metavar="N",
         help="Threads; default: one a processor.",

@@ -9,11 +9,11 @@ import typer
 
 from kolektor_cli.cli.options import (
     OF_OUTPUT,
+    DefaultSourceArgument,
     JobsOption,
     JsonOption,
     QuietOption,
     SkipBadOption,
-    SourceArgument,
     TrustMasksOption,
     takes_layout_options,
     takes_split_options,
@@ -25,7 +25,7 @@ from kolektor_cli.splits.split import SplitOptions
 @takes_layout_options
 @takes_split_options
 def split(
-    source: SourceArgument,
+    source: DefaultSourceArgument,
     split: SplitOptions,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import ConsumersOption, JobsOption, JsonOption, QuietOption
+from kolektor_cli.cli.options import (
+    SOURCE_VARIABLE,
+    ConsumersOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+)
 
 
 def verify(
@@ -16,7 +22,11 @@ def verify(
     ],
     source: Annotated[
         Path | None,
-        typer.Option(metavar="SOURCE", help="Derive every file again from this raw dataset."),
+        typer.Option(
+            envvar=SOURCE_VARIABLE,
+            metavar="SOURCE",
+            help="Derive every file again from this raw dataset.",
+        ),
     ] = None,
     consumers: ConsumersOption = None,
     strict: Annotated[

@@ -176,3 +176,23 @@ def test_path_in_place_of_a_command_is_told_what_takes_it(
 @pytest.mark.parametrize("command", ["convert", "export", "fetch", "report", "show", "split"])
 def test_force_has_a_short_name(command: str) -> None:
     assert "-f, --force " in run(command, "--help").stdout
+
+
+def test_environment_gives_defaults_that_help_names(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    source = make_dataset()
+    given = run("split", source, "-q").stdout
+    assert run("split", "-q", KOLEKTOR_SOURCE=str(source)).stdout == given
+    run("convert", source, tmp_path, *SMALL)
+    assert "ok" in run("verify", tmp_path, KOLEKTOR_SOURCE=str(source)).stdout
+    (source / "kos01/Part0.jpg").unlink()
+    run("verify", tmp_path, KOLEKTOR_SOURCE=str(source), code=1)
+    run("verify", tmp_path)
+    error = run("split", source, KOLEKTOR_JOBS="0", code=2).stderr.splitlines()[-1]
+    assert "--jobs" in error
+    assert "0 is too small: it goes from 1" in error
+    text = run("verify", "--help", COLUMNS="200").stdout
+    assert "[env var: KOLEKTOR_SOURCE]" in text
+    assert "env var: KOLEKTOR_JOBS" in text
+    assert "[env var: KOLEKTOR_SOURCE]" in run("inspect", "--help", COLUMNS="200").stdout

@@ -97,9 +97,11 @@ def test_scores_are_as_promised(tmp_path: Path) -> None:
     one, two = write_maps(tmp_path / "one", case), write_maps(tmp_path / "two", case)
     promised(run("score", case.tree, one, two, "--ci", "--json").stdout, "score")
     promised(run("score", case.tree, one, "--threshold", "0.5", "--json").stdout, "score")
-    (one / "test/good/000.npy").unlink(missing_ok=True)
+    page = ("report", case.tree, one, "-o", tmp_path / "page.html", "--json", "--force")
+    assert promised(run(*page, "-q").stdout, "report")["path"] == str(tmp_path / "page.html")
     next(path for path in one.rglob("*") if path.is_file()).unlink()
     assert promised(run("score", case.tree, one, "--json", code=1).stdout, "score")["findings"]
+    assert promised(run(*page, "-q", code=1).stdout, "report")["path"] is None
 
 
 def test_archives_and_training_are_as_promised(tmp_path: Path) -> None:
@@ -137,6 +139,8 @@ def test_archives_and_training_are_as_promised(tmp_path: Path) -> None:
         ("score none none", 3),
         ("show none", 3),
         ("show none -o -", 2),
+        ("report none", 3),
+        ("report none -o -", 2),
         ("export none yolo", 3),
         ("sample out --items 0", 2),
         ("fetch nothing", 2),

@@ -390,6 +390,15 @@ class Picture(Envelope):
     findings: list[Finding]
 
 
+class Report(Envelope):
+    """A page and its size in bytes, null and 0 if maps are wrong; and what was found on the way."""
+
+    path: str | None
+    kind: Literal["source", "tree"]
+    size: int
+    findings: list[Finding]
+
+
 class Export(Envelope):
     """The folder of an export; `instances` counts defects by split."""
 
@@ -423,6 +432,7 @@ SCHEMAS: Mapping[str, Any] = {
     "verify": Verification,
     "train": Training,
     "score": Scoring,
+    "report": Report,
     "show": Picture,
     "export": Export,
     "sample": Synthetic,
