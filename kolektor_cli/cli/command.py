@@ -24,6 +24,12 @@ class Command(typer.core.TyperCommand):
         """Write the help; see `typer.core.TyperCommand`."""
         write_help(self, ctx, formatter)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the arguments as usage names them, without Typer's braces."""
+        pieces = (re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx))
+        # A name may have its own dots.
+        return [piece.replace("......", "...").replace("...]...", "...]") for piece in pieces]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; see `typer.core.TyperCommand`."""
         try:

@@ -135,7 +135,9 @@ def _option_row(param: Any, ctx: Any) -> Row:
         short = value[1] if len(value[1]) <= 20 else ""
         names += f" {short or 'NAME'}"
         if not short and param.name not in _EXPLAINED:
-            text = f"{text} One of: {', '.join(value[1].split('|'))}."
+            # What Typer adds stands in brackets at the end.
+            told, bracket, added = text.partition("  [")
+            text = f"{told} One of: {', '.join(value[1].split('|'))}.{bracket}{added}"
     text = re.sub(r"  \[x>=0\]|; x>=0", "", text)
     text = re.sub(r"x>=(\d+)", r"from \1", text)
     return names, re.sub(r"(\d+)<=x<=(\d+)", r"\1 to \2", text)

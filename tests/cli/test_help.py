@@ -98,6 +98,16 @@ def test_protocols_are_explained_in_place(command: str) -> None:
     assert all(f"\n  {name} " in text for name in PROTOCOLS)
 
 
+def test_usage_names_arguments_without_braces() -> None:
+    usages = {
+        "convert": "convert [OPTIONS] SOURCE OUT",
+        "score": "score [OPTIONS] OUT MAPS...",
+        "report": "report [OPTIONS] SOURCE|OUT [MAPS...]",
+    }
+    for command, usage in usages.items():
+        assert run(command, "--help").stdout.splitlines()[0].endswith(f" {usage}")
+
+
 @needs_terminals
 def test_help_on_a_terminal_has_panels_of_its_width() -> None:
     for width in (60, 100):
