@@ -17,7 +17,7 @@ def main() -> None:
         # To load the command line takes many times as long.
         with suppress(BrokenPipeError):
             os.write(sys.stdout.fileno(), f"kolektor {__version__}\n".encode())
-        return
+        raise SystemExit(0)
     try:
         from kolektor_cli.cli.app import main as run
 
