@@ -37,8 +37,8 @@ _FIRST, _LAST = (OF_SOURCE, OF_OUTPUT), (OF_GEOMETRY, OF_SPLIT, OF_RUN)
 _FEW = 6
 """Up to so many options stand under one heading."""
 
-_WIDEST = 120
-"""Longer lines are hard to read."""
+_NARROWEST, _WIDEST = 40, 120
+"""Longer lines are hard to read; shorter ones hold no two columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class HelpPage:
 
 def write_help(command: Any, ctx: Any, formatter: Any) -> None:
     """Write a command's help: in panels for a terminal, else as plain text."""
-    width = min(typer.get_terminal_size().columns, _WIDEST)
+    width = min(max(typer.get_terminal_size().columns, _NARROWEST), _WIDEST)
     page = _page(command, ctx)
     if sys.stdout.isatty():
         from kolektor_cli.cli.panels import in_panels
@@ -138,7 +138,8 @@ def _option_row(param: Any, ctx: Any) -> Row:
             # What Typer adds stands in brackets at the end.
             told, bracket, added = text.partition("  [")
             text = f"{told} One of: {', '.join(value[1].split('|'))}.{bracket}{added}"
-    text = re.sub(r"  \[x>=0\]|; x>=0", "", text)
+    # What goes without saying.
+    text = re.sub(r"  \[x>=[01]\]|; x>=[01]", "", text)
     text = re.sub(r"x>=(\d+)", r"from \1", text)
     return names, re.sub(r"(\d+)<=x<=(\d+)", r"\1 to \2", text)
 
@@ -171,5 +172,6 @@ def _lines(text: str, width: int) -> Iterable[str]:
 
 
 def name_width(rows: Sequence[Row], width: int) -> int:
-    """Return the columns that the names of rows get: what they need, up to a third of the width."""
-    return min(max(len(name) for name, _ in rows), max(width // 3, 20))
+    """Return the columns that the names of rows get: up to a third of the width, wrapped."""
+    most = max(width // 3, 20)
+    return max(len(line) for name, _ in rows for line in _lines(name, most))

@@ -81,7 +81,12 @@ QuietOption: TypeAlias = Annotated[
 ]
 
 JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON, not tables.", rich_help_panel=OF_OUTPUT)
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object; see 'kolektor docs schemas'.",
+        rich_help_panel=OF_OUTPUT,
+    ),
 ]
 
 SeedOption: TypeAlias = Annotated[
