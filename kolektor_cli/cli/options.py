@@ -47,12 +47,10 @@ SourceArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset.")
 ]
 
-SOURCE_VARIABLE = "KOLEKTOR_SOURCE"
-
 DefaultSourceArgument: TypeAlias = Annotated[
     Path,
     typer.Argument(
-        envvar=SOURCE_VARIABLE, metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset."
+        envvar="KOLEKTOR_SOURCE", metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset."
     ),
 ]
 """For commands that take nothing after it, so that it is clear what is left out."""
@@ -62,9 +60,9 @@ JobsOption: TypeAlias = Annotated[
     typer.Option(
         "--jobs",
         "-j",
-        envvar="KOLEKTOR_JOBS",
         min=1,
         metavar="N",
+        envvar="KOLEKTOR_JOBS",
         help="Threads; default: one a processor.",
         rich_help_panel=OF_RUN,
     ),

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
-    SOURCE_VARIABLE,
     ConsumersOption,
     JobsOption,
     JsonOption,
@@ -23,8 +22,8 @@ def verify(
     source: Annotated[
         Path | None,
         typer.Option(
-            envvar=SOURCE_VARIABLE,
             metavar="SOURCE",
+            envvar="KOLEKTOR_SOURCE",
             help="Derive every file again from this raw dataset.",
         ),
     ] = None,
