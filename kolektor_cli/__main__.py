@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from kolektor_cli.errors import KolektorError, reason, why_not_loaded
+from kolektor_cli.version import __version__
 
 
 def main() -> None:
     """Load and run the command line."""
+    if sys.argv[1:] in (["--version"], ["-V"]) and sys.stdout:
+        # To load the command line takes many times as long.
+        with suppress(BrokenPipeError):
+            os.write(sys.stdout.fileno(), f"kolektor {__version__}\n".encode())
+        raise SystemExit(0)
     try:
         from kolektor_cli.cli.app import main as run
 

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 import typer
 import typer.core
 
+from kolektor_cli.cli.help import write_help
+
+UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises for wrong arguments; it gives a name to one kind only."""
+
 
 class Command(typer.core.TyperCommand):
     """A command that refuses empty and repeated values, and says what a value should be."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; see `typer.core.TyperCommand`."""
+        write_help(self, ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the arguments as usage names them, without Typer's braces."""
+        pieces = (re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx))
+        # A name may have its own dots.
+        return [piece.replace("......", "...").replace("...]...", "...]") for piece in pieces]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; see `typer.core.TyperCommand`."""
+        try:
+            return self._read(ctx, args)
+        except UsageFault as fault:
+            suggest_option(fault, self)
+            raise
+
+    def _read(self, ctx: Any, args: list[str]) -> list[str]:
         # Reading takes them off the list.
         given, _, order = self.make_parser(ctx).parse_args(list(args))
         params: list[Any] = [*order]
@@ -45,9 +68,37 @@ def _in_our_words(error: typer.BadParameter) -> str:
     if choices is None:
         return message
     value, known = choices[1], re.findall(r"'([^']*)'", choices[2])
-    near = get_close_matches(value.lower(), known, 1, 0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{value!r} is not one of {', '.join(known)}{hint}"
+    return f"{value!r} is not one of {', '.join(known)}{did_you_mean(value, known)}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question for the known word that is nearest to a wrong one; empty if none is."""
+    near = _nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def _nearest(word: str, known: Iterable[str], likeness: float = 0.5) -> str | None:
+    words = list(known)
+    begun = [one for one in words if word and one.startswith(word.lower())]
+    near = begun or get_close_matches(word.lower(), words, 1, likeness)
+    return min(near, key=len) if near else None
+
+
+def suggest_option(fault: Any, command: Any) -> None:
+    """Say of an option that is none, which option or argument is meant, if one is near."""
+    given = getattr(fault, "option_name", None)
+    if given is None or not hasattr(fault, "possibilities"):
+        return
+    word = given.lstrip("-")
+    options = [name for param in command.params for name in param.opts if name.startswith("--")]
+    arguments = [name for param in command.params for name in (param.metavar or "").split("|")]
+    fault.possibilities = None  # Typer would list them all
+    fault.message = f"there is no option {given}"
+    near = _nearest(word, [name[2:] for name in options], 0.7)
+    if near:
+        fault.message += f"; did you mean --{near}?"
+    elif word.upper() in arguments:
+        fault.message += f"; {word.upper()} is given without a name before it"
 
 
 def _of_number(detail: dict[str, Any]) -> str | None:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
+    OF_RUN,
+    OF_SPLIT,
     ConsumersOption,
     FitOption,
     JobsOption,
@@ -48,6 +51,7 @@ def convert(
         typer.Option(
             metavar="NAME",
             help="Name of that folder; default: metal, kolektorsdd2, or for pairs the source's.",
+            rich_help_panel=OF_OUTPUT,
         ),
     ] = None,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
@@ -55,16 +59,25 @@ def convert(
     fit: FitOption = None,
     size: SizeOption = None,
     color: Annotated[
-        Color, typer.Option(help="Three equal channels, which every consumer reads, or one.")
+        Color,
+        typer.Option(
+            help="Three equal channels, which every consumer reads, or one.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = "rgb",
     names: Annotated[
-        Names, typer.Option(help="000.png, 001.png, ..., or as in kos01_Part5.png.")
+        Names,
+        typer.Option(
+            help="000.png, 001.png, ..., or as in kos01_Part5.png.", rich_help_panel=OF_OUTPUT
+        ),
     ] = "index",
     depth: Annotated[
         str | None,
         typer.Option(
+            autocompletion=lambda: ["full"],
             metavar="BITS|full",
             help="Of 16-bit images, keep the upper 8 of so many bits, from 8 to 16; full is 16.",
+            rich_help_panel=OF_OUTPUT,
         ),
     ] = None,
     split: SplitOptions = DEFAULT_SPLIT,
@@ -74,24 +87,40 @@ def convert(
         typer.Option(
             "--all-folds",
             help="vicos, grouped: a tree for each fold, in OUT/fold0, OUT/fold1, ...",
+            rich_help_panel=OF_SPLIT,
         ),
     ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the category folder if it exists.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the category folder if it exists.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="With --for anomalib: list the images in a CSV file.")
+        bool,
+        typer.Option(
+            "--table",
+            help="With --for anomalib: list the images in a CSV file.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what would be written; write nothing.", rich_help_panel=OF_RUN
+        ),
     ] = False,
     dask: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
             help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
+            rich_help_panel=OF_RUN,
         ),
     ] = None,
     files: Annotated[
@@ -107,16 +136,6 @@ def convert(
     """Write the MVTec-AD-style dataset: complete, or not at all.
 
     'kolektor export' makes YOLO, COCO or labelme files of it.
-
-    \b
-    Fits:
-      stretch  the whole image, each axis scaled by itself; the default
-      pad      the whole image, its aspect kept, black around it; the
-               default with a --for whose code makes images square
-      crop     the central window of --size, not resampled
-      thirds   three crops along the height, not resampled
-      square   windows of --size N, not resampled: over every defect, and of
-               good images one at a place that --seed decides
 
     \b
     Example:

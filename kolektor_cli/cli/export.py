@@ -31,7 +31,7 @@ def export(
         typer.Option("--polygons", help="coco: polygons, for code that reads no run lengths."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the folder if it is an export.")
+        bool, typer.Option("--force", "-f", help="Replace the folder if it is an export.")
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

@@ -35,7 +35,9 @@ def fetch(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Rename another file of that name to *.old, and download."),
+        typer.Option(
+            "--force", "-f", help="Rename another file of that name to *.old, and download."
+        ),
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

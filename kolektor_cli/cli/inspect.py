@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
+    DefaultSourceArgument,
     FitOption,
     JobsOption,
     JsonOption,
     QuietOption,
     SizeOption,
-    SourceArgument,
     parse_size,
     takes_layout_options,
 )
@@ -21,7 +22,7 @@ from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 
 @takes_layout_options
 def inspect(
-    source: SourceArgument,
+    source: DefaultSourceArgument,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     fit: FitOption = None,
     size: SizeOption = None,
@@ -29,7 +30,9 @@ def inspect(
         bool, typer.Option("--items", help="List every item and every finding.")
     ] = False,
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a sample.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, a row a sample.", rich_help_panel=OF_OUTPUT)
+    ] = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:

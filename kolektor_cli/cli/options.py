@@ -18,9 +18,42 @@ from kolektor_cli.tree.fit import AskedSize, FitName
 
 Choice = TypeVar("Choice", bound=str)
 
+# Headings of help; `kolektor_cli.cli.help` puts them in order.
+OF_SOURCE, OF_OUTPUT, OF_GEOMETRY, OF_SPLIT, OF_RUN = "Source", "Output", "Geometry", "Split", "Run"
+OF_MAPS = "Maps"
+
+FITS: Mapping[FitName, str] = {
+    "stretch": "The whole image, each axis scaled by itself; the default.",
+    "pad": "The whole image, its aspect kept, black around it; the default with a --for whose "
+    "code makes images square.",
+    "crop": "The central window of --size, not resampled.",
+    "thirds": "Three crops along the height, not resampled.",
+    "square": "Windows of --size N, not resampled: over every defect, and of good images one at a "
+    "place drawn at random.",
+}
+
+PROTOCOLS: Mapping[ProtocolName, str] = {
+    "balanced": "Test all defective and as many good samples, train on the other good ones; the "
+    "same picture stays on one side: 295 / 52 + 52. The default.",
+    "vicos": "The authors' folds, --fold 0|1|2; with --drop-leaks without what they have on both "
+    "sides: fold 0 tests 117 good and 18 defective.",
+    "grouped": "--folds K --fold I: whole physical items, of which there are 47.",
+    "anomalib": "The split of Anomalib's Kolektor data module: 277 / 70 + 52.",
+    "official": "KolektorSDD2's own folders train and test, of train the good ones: on "
+    "KolektorSDD2, where it is the default, 2085 / 894 + 110.",
+}
+
 SourceArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset.")
 ]
+
+DefaultSourceArgument: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        envvar="KOLEKTOR_SOURCE", metavar="SOURCE", help="Folder, .zip or .tar of the raw dataset."
+    ),
+]
+"""For commands that take nothing after it, so that it is clear what is left out."""
 
 JobsOption: TypeAlias = Annotated[
     int | None,
@@ -31,25 +64,46 @@ JobsOption: TypeAlias = Annotated[
         metavar="N",
         envvar="KOLEKTOR_JOBS",
         help="Threads; default: one a processor.",
+        rich_help_panel=OF_RUN,
     ),
 ]
 
 QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress bar and no notes on standard error.")
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="No progress bar and no notes on standard error.",
+        rich_help_panel=OF_RUN,
+    ),
 ]
 
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")]
+JsonOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object; see 'kolektor docs schemas'.",
+        rich_help_panel=OF_OUTPUT,
+    ),
+]
 
 SeedOption: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Seed of everything that is drawn at random.")
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Seed of everything that is drawn at random.",
+        rich_help_panel=OF_RUN,
+    ),
 ]
 
 ProtocolOption: TypeAlias = Annotated[
     ProtocolName | None,
     typer.Option(
-        help="Rule by which samples are split; 'kolektor split --help' tells of each. "
-        "Default: balanced; of KolektorSDD2 official.",
+        help="Rule by which samples are split, see below. Default: balanced; of KolektorSDD2 "
+        "official.",
         show_default=False,
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -61,6 +115,7 @@ SplitSeedOption: TypeAlias = Annotated[
         min=0,
         help="balanced, grouped, numbers of samples that train, and the fit square: the seed; "
         "default 0.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -70,6 +125,7 @@ TestGoodOption: TypeAlias = Annotated[
         metavar="N",
         min=1,
         help="balanced: good samples to test; default: as many as are defective.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -78,34 +134,51 @@ ValOption: TypeAlias = Annotated[
     typer.Option(
         metavar="FRACTION",
         help="balanced: part of the good samples not tested that is for validation; default 0.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
 FoldOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="I", min=0, help="vicos, grouped, .pyb file: the fold to test, from 0."),
+    typer.Option(
+        metavar="I",
+        min=0,
+        help="vicos, grouped, .pyb file: the fold to test, from 0.",
+        rich_help_panel=OF_SPLIT,
+    ),
 ]
 
 FoldsOption: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="K", min=2, help="grouped: number of folds; default 3.")
+    int | None,
+    typer.Option(
+        metavar="K", min=2, help="grouped: number of folds; default 3.", rich_help_panel=OF_SPLIT
+    ),
 ]
 
 DropLeaksOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--drop-leaks", help="vicos: leave out training images that are tested, too."),
+    typer.Option(
+        "--drop-leaks",
+        help="vicos: leave out training images that are tested, too.",
+        rich_help_panel=OF_SPLIT,
+    ),
 ]
 
 FitOption: TypeAlias = Annotated[
     FitName | None,
-    typer.Option("--fit", help="How images are fitted; 'kolektor convert --help' tells of each."),
+    typer.Option(
+        "--fit", help="How images are fitted to the size, see below.", rich_help_panel=OF_GEOMETRY
+    ),
 ]
 
 SizeOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
+        autocompletion=lambda: ["source"],
         metavar="SIZE",
         help="Output size in pixels: WxH; N for NxN; or 'source' to keep each image's own. "
         "Default: 500x1240, of KolektorSDD2 230x630, of pairs source, for square 500.",
+        rich_help_panel=OF_GEOMETRY,
     ),
 ]
 
@@ -124,10 +197,12 @@ TrainDefectsOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         parser=_parse_train_defects,
+        autocompletion=lambda: list(get_args(SideDefects)),
         metavar="unused|train|test|N",
         help="Defective samples to train on: N of them, with any protocol. vicos, grouped, "
         "official, .pyb file: where all on the training side go; default unused, test for "
         "official alone.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -138,6 +213,7 @@ TrainGoodOption: TypeAlias = Annotated[
         min=1,
         help="Good samples to train on: K, of distinct items first; the others are unused. "
         "Default: all.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -155,26 +231,37 @@ ConsumersOption: TypeAlias = Annotated[
     typer.Option(
         "--for",
         parser=_parse_consumer,
-        metavar=f"<{'|'.join(CONSUMERS)}>",
+        autocompletion=lambda: list(CONSUMERS),
+        metavar="NAME",
         help="Code that is to train on the tree: its needs are met. Several may share a tree: "
-        "give --for for each.",
+        f"give --for for each. Names: {', '.join(CONSUMERS)}.",
+        rich_help_panel=OF_GEOMETRY,
     ),
 ]
 
 MapsOfOption: TypeAlias = Annotated[
     ConsumerName | None,
-    typer.Option("--for", help="Code that made the maps: they show its center crop."),
+    typer.Option(
+        "--for", help="Code that made the maps: they show its center crop.", rich_help_panel=OF_MAPS
+    ),
 ]
 
 CropOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="RESIZE:SIDE", help="The maps show this center crop, for example 256:224."
+        metavar="RESIZE:SIDE",
+        help="The maps show this center crop, for example 256:224.",
+        rich_help_panel=OF_MAPS,
     ),
 ]
 
 SkipBadOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out samples with errors instead of refusing.")
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out samples with errors instead of refusing.",
+        rich_help_panel=OF_SOURCE,
+    ),
 ]
 
 TrustMasksOption: TypeAlias = Annotated[
@@ -182,6 +269,7 @@ TrustMasksOption: TypeAlias = Annotated[
     typer.Option(
         "--trust-masks",
         help="Take the masks' labels, even of official images that officially have another.",
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 
@@ -191,6 +279,7 @@ SplitFileOption: TypeAlias = Annotated[
         "--split",
         metavar="FILE",
         help="Take the split from a CSV file or the authors' .pyb; - is standard input.",
+        rich_help_panel=OF_SPLIT,
     ),
 ]
 
@@ -201,19 +290,26 @@ LayoutOption: TypeAlias = Annotated[
         help="Images and masks of your own; 'kolektor docs own-data' tells more. Default: a "
         "Kolektor dataset, recognised.",
         show_default=False,
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 
 MaskSuffixOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="ENDING", help="pairs: masks are the files that end so, as _mask or .png."
+        metavar="ENDING",
+        help="pairs: masks are the files that end so, as _mask or .png.",
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 
 MasksOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FOLDER", help="pairs: masks are the files in folders of this name."),
+    typer.Option(
+        metavar="FOLDER",
+        help="pairs: masks are the files in folders of this name.",
+        rich_help_panel=OF_SOURCE,
+    ),
 ]
 
 ItemOption: TypeAlias = Annotated[
@@ -222,12 +318,15 @@ ItemOption: TypeAlias = Annotated[
         metavar="REGEX",
         help="pairs: its first group, in an image's path, names the physical item; default: "
         "each image is one.",
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 
 NoMaskOption: TypeAlias = Annotated[
     NoMask | None,
-    typer.Option(help="An image without a mask is good; default: an error."),
+    typer.Option(
+        help="An image without a mask is good; default: an error.", rich_help_panel=OF_SOURCE
+    ),
 ]
 
 MaskThresholdOption: TypeAlias = Annotated[
@@ -236,12 +335,17 @@ MaskThresholdOption: TypeAlias = Annotated[
         metavar="T",
         help="Mask values above T, of 0 to 255, are defect, however many there are: 127 for "
         "smooth edges, 0 for classes.",
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 
 DilateOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Grow each mask pixel to N x N before any fit; N is odd."),
+    typer.Option(
+        metavar="N",
+        help="Grow each mask pixel to N x N before any fit; N is odd.",
+        rich_help_panel=OF_SOURCE,
+    ),
 ]
 
 

@@ -22,8 +22,9 @@ from rich.cells import cell_len
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from kolektor_cli.cli.render.envelope import envelope
 from kolektor_cli.cli.render.findings import FindingLine, finding_lines, kind_lines
-from kolektor_cli.cli.render.tables import Cell, Table, envelope, leaks_line
+from kolektor_cli.cli.render.tables import Cell, Table, leaks_line
 from kolektor_cli.cli.streams import discard, one_line
 from kolektor_cli.core.steps import StepProgress, no_steps
 from kolektor_cli.version import __version__

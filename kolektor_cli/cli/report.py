@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import CropOption, JobsOption, MapsOfOption, QuietOption
+from kolektor_cli.cli.options import (
+    OF_OUTPUT,
+    CropOption,
+    JobsOption,
+    JsonOption,
+    MapsOfOption,
+    QuietOption,
+)
 
 
 def report(
@@ -28,17 +35,30 @@ def report(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is stdout.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = Path("report.html"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the file of --output if it exists.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
     consumer: MapsOfOption = None,
     crop: CropOption = None,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write one HTML page about a dataset, or about a tree and models on it.
+    """Write one HTML page: a dataset, or a tree and models on it.
 
     Of a dataset or tree: counts, findings and leaks with their pictures, and
     all defects. Of maps: figures, curves, the worst misses and false alarms.
@@ -53,8 +73,11 @@ def report(
       kolektor report data/metal runs/patchcore runs/fastflow --force
     """
     from kolektor_cli.cli.output import Console, exit_unless
+    from kolektor_cli.cli.render.reporting import report_json
 
     file = None if str(output) == "-" else output
+    if json and file is None:
+        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
     console = Console(quiet=quiet)
     with console.loading():
         from kolektor_cli.core.reporting import count_steps
@@ -71,12 +94,14 @@ def report(
             jobs=jobs,
             progress=progress,
         )
+    if json:
+        console.json("report", made.ok, report_json(made, output))
     if not made.page:
         console.findings(made.findings, to_error=True)
         raise typer.Exit(3 if made.scores and made.scores.unreadable else 1)
     if file is None:
         console.text(made.page)
-    else:
+    elif not json:
         console.line(str(file))
     errors = sum(finding.severity == "error" for finding in made.findings)
     if errors:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import JobsOption, QuietOption, SeedOption
+from kolektor_cli.cli.options import JobsOption, JsonOption, QuietOption, SeedOption
 from kolektor_cli.raw.releases import ReleaseLayout
 
 
@@ -26,10 +26,11 @@ def sample(
         typer.Option(help="The dataset to be like: KolektorSDD, KolektorSDD-boxes, KolektorSDD2."),
     ] = "kolektorsdd",
     seed: SeedOption = 0,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw a synthetic KolektorSDD, KolektorSDD-boxes or KolektorSDD2 to try things on.
+    """Draw a synthetic dataset to try things on.
 
     \b
     Example:
@@ -41,12 +42,15 @@ def sample(
 
     console = Console(quiet=quiet)
     with console.loading():
-        from kolektor_cli.cli.render.tables import synthetic_table
+        from kolektor_cli.cli.render.tables import synthetic_json, synthetic_table
         from kolektor_cli.core.synthesis import synthesize
     with console.progress() as progress:
         counts = synthesize(
             out, layout=layout, items=items, seed=seed, jobs=jobs, progress=progress
         )
+    if json:
+        console.json("sample", True, synthetic_json(out, counts))
+        return
     console.tables([synthetic_table(str(out), counts)])
     samples = counts.good + counts.defective
     console.ending(f"drew {samples} samples to {out}", "kolektor", "inspect", out)

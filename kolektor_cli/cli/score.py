@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_MAPS,
+    OF_OUTPUT,
     CropOption,
     JobsOption,
     JsonOption,
@@ -33,47 +35,83 @@ def score(
         typer.Argument(metavar="MAPS...", help="Folders with a map for each test image, or .npz."),
     ],
     ci: Annotated[
-        bool, typer.Option("--ci", help="Draw physical items for 95 % intervals.")
+        bool,
+        typer.Option(
+            "--ci", help="Draw physical items for 95 % intervals.", rich_help_panel="Figures"
+        ),
     ] = False,
     by: Annotated[
         Literal["size", "item"] | None,
-        typer.Option(help="Split AUPRO by the size of defects, or by physical item."),
+        typer.Option(
+            help="Split AUPRO by the size of defects, or by physical item.",
+            rich_help_panel="Figures",
+        ),
     ] = None,
     threshold: Annotated[
         str | None,
         typer.Option(
+            autocompletion=lambda: ["val"],
             metavar="T|val",
             help="Score the segmentation from this score on; val: mean + 3 standard deviations of "
             "the validation images.",
+            rich_help_panel="Figures",
         ),
     ] = None,
     image_score: Annotated[
         str | None,
-        typer.Option(metavar="max|top:N", help="Image score: maximum, or mean of the N highest."),
+        typer.Option(
+            metavar="max|top:N",
+            help="Image score: maximum, or mean of the N highest.",
+            rich_help_panel="Figures",
+        ),
     ] = None,
     image_scores: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Take image scores from a CSV file: path,score."),
+        typer.Option(
+            metavar="FILE",
+            help="Take image scores from a CSV file: path,score.",
+            rich_help_panel="Figures",
+        ),
     ] = None,
     consumer: MapsOfOption = None,
     crop: CropOption = None,
     exact_size: Annotated[
-        bool, typer.Option("--exact-size", help="Refuse maps that are not of their image's size.")
+        bool,
+        typer.Option(
+            "--exact-size",
+            help="Refuse maps that are not of their image's size.",
+            rich_help_panel=OF_MAPS,
+        ),
     ] = False,
     bind: Annotated[
-        bool, typer.Option("--bind", help="Write a kolektor.json beside the maps: their tree.")
+        bool,
+        typer.Option(
+            "--bind",
+            help="Write a kolektor.json beside the maps: their tree.",
+            rich_help_panel=OF_MAPS,
+        ),
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write ROC, PRO and PR curves as CSV to this folder."),
+        typer.Option(
+            metavar="DIR",
+            help="Write ROC, PRO and PR curves as CSV to this folder.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = None,
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row a model.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, one row a model.", rich_help_panel=OF_OUTPUT)
+    ] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print a table in Markdown.")
+        bool,
+        typer.Option("--markdown", help="Print a table in Markdown.", rich_help_panel=OF_OUTPUT),
     ] = False,
     latex: Annotated[
-        bool, typer.Option("--latex", help="Print a table in LaTeX, for booktabs.")
+        bool,
+        typer.Option(
+            "--latex", help="Print a table in LaTeX, for booktabs.", rich_help_panel=OF_OUTPUT
+        ),
     ] = False,
     seed: SeedOption = 0,
     jobs: JobsOption = None,

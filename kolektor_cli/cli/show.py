@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_GEOMETRY,
+    OF_MAPS,
+    OF_OUTPUT,
     CropOption,
     JobsOption,
+    JsonOption,
     MapsOfOption,
     QuietOption,
     SizeOption,
@@ -37,12 +41,15 @@ def show(
             "-o",
             metavar="FILE",
             help="A .png, .pdf or .svg; - writes a PNG to standard output.",
+            rich_help_panel=OF_OUTPUT,
         ),
     ] = Path("show.png"),
     maps: Annotated[
         Path | None,
         typer.Option(
-            metavar="MAPS", help="Show OUT's test images beside these anomaly maps of them."
+            metavar="MAPS",
+            help="Show OUT's test images beside these anomaly maps of them.",
+            rich_help_panel=OF_MAPS,
         ),
     ] = None,
     threshold: Annotated[
@@ -51,33 +58,58 @@ def show(
             metavar="T",
             help="With --maps: predict defects from this score on; default: that of the best "
             "pixel F1 on test.",
+            rich_help_panel=OF_MAPS,
         ),
     ] = None,
     consumer: MapsOfOption = None,
     crop: CropOption = None,
-    good: Annotated[bool, typer.Option("--good", help="Show the good samples.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Show all samples.")] = False,
+    good: Annotated[
+        bool, typer.Option("--good", help="Show the good samples.", rich_help_panel="Samples")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all samples.", rich_help_panel="Samples")
+    ] = False,
     pairs: Annotated[
         bool,
         typer.Option(
-            "--pairs", help="Show samples that are one picture; of OUT, those in train and test."
+            "--pairs",
+            help="Show samples that are one picture; of OUT, those in train and test.",
+            rich_help_panel="Samples",
         ),
     ] = False,
     fit: Annotated[
         FitName | None,
-        typer.Option("--fit", help="Show what this fit makes of SOURCE, and what it loses."),
+        typer.Option(
+            "--fit",
+            help="Show what this fit makes of SOURCE, and what it loses.",
+            rich_help_panel=OF_GEOMETRY,
+        ),
     ] = None,
     size: SizeOption = None,
     columns: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Pictures in a row.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Pictures in a row.", rich_help_panel=OF_OUTPUT),
     ] = None,
     cell: Annotated[
         int | None,
-        typer.Option(metavar="N", min=16, max=8192, help="Longest side of each picture in pixels."),
+        typer.Option(
+            metavar="N",
+            min=16,
+            max=8192,
+            help="Longest side of each picture in pixels.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the file of --output if it exists.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -92,6 +124,7 @@ def show(
       kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.cli.render.showing import picture_json
 
     console = Console(quiet=quiet)
     with console.loading():
@@ -110,6 +143,8 @@ def show(
         crop=parse_crop(crop),
     )
     file = None if str(output) == "-" else output
+    if json and file is None:
+        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
     with console.progress(steps=count_steps(place, maps)) as progress:
         picture = draw(
             place,
@@ -123,7 +158,9 @@ def show(
             progress=progress,
         )
     console.notes(picture.findings)
-    if file is None:
+    if json:
+        console.json("show", True, picture_json(picture, output))
+    elif file is None:
         console.data(picture.encoded())
     else:
         console.line(str(file))

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
+    DefaultSourceArgument,
     JobsOption,
+    JsonOption,
     QuietOption,
     SkipBadOption,
-    SourceArgument,
     TrustMasksOption,
     takes_layout_options,
     takes_split_options,
@@ -23,32 +25,35 @@ from kolektor_cli.splits.split import SplitOptions
 @takes_layout_options
 @takes_split_options
 def split(
-    source: SourceArgument,
+    source: DefaultSourceArgument,
     split: SplitOptions,
     layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is stdout.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is stdout.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = Path("-"),
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the file of --output if it exists.",
+            rich_help_panel=OF_OUTPUT,
+        ),
     ] = False,
     skip_bad: SkipBadOption = False,
     trust_masks: TrustMasksOption = False,
+    json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Assign every sample to train, val, test or unused; print CSV.
-
-    \b
-    Protocols (counts on KolektorSDD):
-      balanced  test all defective and as many good samples, train on the other
-                good ones; the same picture stays on one side: 295 / 52 + 52
-      vicos     the authors' folds, --fold 0|1|2; with --drop-leaks without what
-                they have on both sides: fold 0 tests 117 good and 18 defective
-      grouped   --folds K --fold I: whole physical items, of which there are 47
-      anomalib  the split of Anomalib's Kolektor data module: 277 / 70 + 52
-      official  KolektorSDD2's own folders train and test, of its train the good
-                ones, on KolektorSDD2: 2085 / 894 + 110
 
     \b
     Example:
@@ -56,6 +61,7 @@ def split(
       kolektor split KolektorSDD.zip | kolektor convert KolektorSDD.zip data --split -
     """
     from kolektor_cli.cli.output import Console
+    from kolektor_cli.cli.render.splitting import splitting_json
 
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
@@ -78,7 +84,9 @@ def split(
     console.deviations(made.scan, made.leaks)
     for note in segmented_notes(made.split, made.scan.samples):
         console.note(note)
-    if file is None:
+    if json:
+        console.json("split", True, splitting_json(made, file))
+    elif file is None:
         console.csv(split_rows(made.split, made.scan.samples))
     then: list[object] = []
     if file is not None and layout == KOLEKTOR_LAYOUT:

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from kolektor_cli.cli.options import ConsumersOption, JobsOption, JsonOption, QuietOption
+from kolektor_cli.cli.options import (
+    ConsumersOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+)
 
 
 def verify(

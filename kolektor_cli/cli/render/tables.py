@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kolektor_cli.findings import Finding, first_names
@@ -72,9 +73,15 @@ def synthetic_table(title: str, counts: SyntheticCounts) -> Table:
     return Table(title, columns, ((counts.items, samples, counts.good, counts.defective),))
 
 
-def envelope(version: str, command: str, ok: bool, result: Mapping[str, Any]) -> JsonObject:
-    """Wrap a result as every command prints it."""
-    return {"kolektor": version, "command": command, "ok": ok, **result}
+def synthetic_json(folder: Path, counts: SyntheticCounts) -> JsonObject:
+    """Put what a synthetic dataset holds into JSON."""
+    return {
+        "folder": str(folder),
+        "items": counts.items,
+        "samples": counts.good + counts.defective,
+        "good": counts.good,
+        "defective": counts.defective,
+    }
 
 
 def segmented_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
