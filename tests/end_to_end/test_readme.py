@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -33,7 +34,7 @@ from kolektor_cli.tree.manifest import FORMAT
 from kolektor_cli.tree.views import view_samples
 from kolektor_cli.version import __version__
 from tests.documents import DOCUMENTS, GUIDES, ROOT, TRANSLATION, blocks, shell_lines, with_blocks
-from tests.running import run
+from tests.running import SMALL, run
 from tests.samples import count_samples
 
 README = DOCUMENTS["README.md"]
@@ -82,6 +83,12 @@ def stripped(text: str) -> list[str]:
     """Lines without what a reader cannot see, and without the time that a command took."""
     lines = [line.rstrip() for line in text.rstrip().splitlines()]
     return [re.sub(r"(?<= in )(\d+ min )?\d+(\.\d)? s$", "a moment", line) for line in lines]
+
+
+def table_rows(text: str, header: str) -> list[list[str]]:
+    """Read the cells of a table without its header."""
+    table = text.partition(header)[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
 
 
 @pytest.mark.long
@@ -171,8 +178,7 @@ def test_table_of_fits_is_what_they_make_of_the_real_dataset(real: Path, real_sc
 
 
 def test_table_of_consumers_is_what_they_need() -> None:
-    table = DOCUMENTS["consumers.md"].partition("| `--for` |")[2].partition("\n\n")[0]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    rows = table_rows(DOCUMENTS["consumers.md"], "| `--for` |")
     assert [row[0] for row in rows] == [f"`{name}`" for name in CONSUMERS]
     for row, (name, consumer) in zip(rows, CONSUMERS.items(), strict=True):
         _, code, category, size, fit, color, out, beside = row
@@ -242,6 +248,17 @@ def test_every_finding_that_the_code_makes_is_in_the_table() -> None:
     assert told == made
 
 
+def test_every_check_is_in_the_table(tmp_path: Path) -> None:
+    source = tmp_path / "KolektorSDD"
+    run("sample", source, "--items", 2)
+    run("convert", source, tmp_path / "out", "--for", "musc", *SMALL)
+    shown = run("verify", tmp_path / "out", "--source", source, "--for", "musc", "--json")
+    [category] = json.loads(shown.stdout)["categories"]
+    assert table_rows(DOCUMENTS["findings.md"], "| check |") == [
+        [f"`{check['name']}`", check["description"]] for check in category["checks"]
+    ]
+
+
 def test_formats_are_those_that_the_code_writes() -> None:
     formats = DOCUMENTS["formats.md"]
     assert f"`{','.join(COLUMNS)}`" in formats
@@ -251,12 +268,6 @@ def test_formats_are_those_that_the_code_writes() -> None:
 
 
 # README itself
-
-
-def table_rows(text: str, header: str) -> list[list[str]]:
-    """Read the cells of a table without its header."""
-    table = text.partition(header)[2].partition("\n\n")[0]
-    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
 
 
 def test_readme_is_short() -> None:
