@@ -126,7 +126,9 @@ def convert(
     files: Annotated[
         bool,
         typer.Option(
-            "--files", help="List every file, and with --dry-run what is left of each defect."
+            "--files",
+            help="List every file, and with --dry-run what is left of each defect.",
+            rich_help_panel=OF_OUTPUT,
         ),
     ] = False,
     json: JsonOption = False,

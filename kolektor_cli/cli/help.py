@@ -31,7 +31,7 @@ _EXPLAINED: Mapping[str, tuple[str, Mapping[Any, str]]] = {
 }
 """Tables of an option's values, by the option's name."""
 
-_FIRST, _LAST = (OF_SOURCE, OF_OUTPUT), (OF_GEOMETRY, OF_SPLIT, OF_RUN)
+_FIRST, _LAST = (OF_SOURCE,), (OF_OUTPUT, OF_GEOMETRY, OF_SPLIT, OF_RUN)
 """Headings that come before and after those of one command alone."""
 
 _FEW = 6

@@ -27,7 +27,10 @@ def inspect(
     fit: FitOption = None,
     size: SizeOption = None,
     items: Annotated[
-        bool, typer.Option("--items", help="List every item and every finding.")
+        bool,
+        typer.Option(
+            "--items", help="List every item and every finding.", rich_help_panel=OF_OUTPUT
+        ),
     ] = False,
     json: JsonOption = False,
     csv: Annotated[

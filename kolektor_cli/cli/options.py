@@ -235,7 +235,7 @@ ConsumersOption: TypeAlias = Annotated[
         metavar="NAME",
         help="Code that is to train on the tree: its needs are met. Several may share a tree: "
         f"give --for for each. Names: {', '.join(CONSUMERS)}.",
-        rich_help_panel=OF_GEOMETRY,
+        rich_help_panel="Consumer",
     ),
 ]
 

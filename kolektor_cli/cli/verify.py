@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kolektor_cli.cli.options import (
+    OF_OUTPUT,
     ConsumersOption,
     JobsOption,
     JsonOption,
@@ -25,13 +26,21 @@ def verify(
             metavar="SOURCE",
             envvar="KOLEKTOR_SOURCE",
             help="Derive every file again from this raw dataset.",
+            rich_help_panel="Checks",
         ),
     ] = None,
     consumers: ConsumersOption = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Near duplicates in train and test are errors.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Near duplicates in train and test are errors.",
+            rich_help_panel="Checks",
+        ),
     ] = False,
-    checks: Annotated[bool, typer.Option("--checks", help="List all checks.")] = False,
+    checks: Annotated[
+        bool, typer.Option("--checks", help="List all checks.", rich_help_panel=OF_OUTPUT)
+    ] = False,
     json: JsonOption = False,
     jobs: JobsOption = None,
     quiet: QuietOption = False,

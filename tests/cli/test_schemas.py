@@ -85,6 +85,18 @@ def test_split_with_pixel_labels_is_as_promised(make_dataset: MakeDataset, tmp_p
     promised(told, "convert")
 
 
+def test_comparison_is_as_promised(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    source = make_dataset()
+    for name, seed in (("a", 0), ("b", 1)):
+        run("convert", source, tmp_path / name, "--seed", seed, *SMALL)
+    one, other = tmp_path / "a/metal", tmp_path / "b/metal"
+    promised(run("compare", one, one, "--json").stdout, "compare")
+    told = promised(run("compare", one, other, "--json", code=1).stdout, "compare")
+    assert told["values"]
+    manifest = other / "manifest.json"
+    promised(run("compare", one, manifest, "--json", code=1).stdout, "compare")
+
+
 def test_folds_are_as_promised(tmp_path: Path) -> None:
     run("sample", tmp_path / "raw", "--items", 4)
     folds = ("--protocol", "grouped", "--all-folds", "--json", *SMALL)
@@ -135,6 +147,7 @@ def test_archives_and_training_are_as_promised(tmp_path: Path) -> None:
         ("convert none", 2),
         ("verify none", 3),
         ("verify none --fro", 2),
+        ("compare none none", 3),
         ("train none patchcore", 3),
         ("score none none", 3),
         ("show none", 3),

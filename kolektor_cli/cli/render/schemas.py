@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from kolektor_cli.consumers.needs import Guide
+from kolektor_cli.core.comparison import TreeDifference, ValueDifference
 from kolektor_cli.exports.options import ExportFormat
 from kolektor_cli.findings import Finding, State
 from kolektor_cli.samples import Duplicate, Label, OfficialSplit
@@ -322,6 +323,30 @@ class Verification(Envelope):
     categories: list[Category]
 
 
+class ComparedTree(TypedDict):
+    """One of two trees, or a manifest alone: then `files` is false."""
+
+    path: str
+    files: bool
+    manifest: bool
+    fingerprint: str | None
+    counts: Counts
+    missing: list[str]
+    added: list[str]
+    changed: list[str]
+
+
+class Comparison(Envelope):
+    """Two trees, and what differs; `by` says what pictures were compared by."""
+
+    same: bool
+    by: Literal["sample", "path"]
+    first: ComparedTree
+    second: ComparedTree
+    values: list[ValueDifference]
+    differences: list[TreeDifference]
+
+
 class Training(Envelope):
     """The folder of anomaly maps, and all that is needed to train the model again."""
 
@@ -430,6 +455,7 @@ SCHEMAS: Mapping[str, Any] = {
     "convert": OneConversion,
     "convert --all-folds": Folds,
     "verify": Verification,
+    "compare": Comparison,
     "train": Training,
     "score": Scoring,
     "report": Report,
@@ -449,7 +475,9 @@ def schemas() -> dict[str, Any]:
     """Return the JSON Schemas of all commands: a reference for each, and their definitions."""
     from msgspec.json import schema_components
 
-    references, definitions = schema_components(SCHEMAS.values(), ref_template="#/$defs/{name}")
+    references, definitions = schema_components(
+        SCHEMAS.values(), schema_hook=_of_type, ref_template="#/$defs/{name}"
+    )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": _COMMENT,
@@ -457,3 +485,10 @@ def schemas() -> dict[str, Any]:
         "commands": dict(zip(SCHEMAS, references, strict=True)),
         "$defs": definitions,
     }
+
+
+def _of_type(shape: type) -> dict[str, Any]:
+    """Return the schema of a type that msgspec has none for: `object` is any value."""
+    if shape is object:
+        return {"description": "any value"}  # an empty schema counts as none
+    raise NotImplementedError
