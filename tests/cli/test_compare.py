@@ -106,7 +106,7 @@ def test_environment_variables_stand_for_options(tree: Path, raw: Path, tmp_path
     run("compare", tree, tree, KOLEKTOR_JOBS="2")
     run("compare", tree, tree, "--jobs", 1, KOLEKTOR_JOBS="x")
     run("compare", tree, tree, KOLEKTOR_JOBS="")
-    assert "derived again" not in run("verify", tree, KOLEKTOR_SOURCE="").stdout
-    assert "derived again" in run("verify", tree, KOLEKTOR_SOURCE=str(raw)).stdout
+    assert "derived again" not in run("verify", tree, "--checks", KOLEKTOR_SOURCE="").stdout
+    assert "derived again" in run("verify", tree, "--checks", KOLEKTOR_SOURCE=str(raw)).stdout
     run("verify", tree, "--source", raw, KOLEKTOR_SOURCE=str(tmp_path / "none"))
     run("verify", tree, code=3, KOLEKTOR_SOURCE=str(tmp_path / "none"))
