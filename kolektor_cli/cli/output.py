@@ -39,7 +39,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _RESULT_STYLES = {"ok": "green", "warning": "yellow", "FAILED": "bold red"}
 
 _NOTES = 10
-"""How many findings a conversion tells; `inspect` tells all."""
+"""How many findings a conversion tells; `inspect --items` tells all."""
 
 _PIPE_WIDTH = 100_000
 """Columns for output that is not a terminal: wide enough to cut and fold nothing."""
@@ -167,7 +167,7 @@ class Console:
             _print_finding(self._err, line)
         if len(told) > _NOTES:
             more = sum(line.number for line in told[_NOTES:])
-            self.note(f"and {more} more; 'kolektor inspect' lists them")
+            self.note(f"and {more} more; 'kolektor inspect --items' lists them")
 
     def deviations(self, scan: Scan, leaks: Sequence[Leak]) -> None:
         """Tell on standard error what deviates, what is left out, and what leaks from a split."""

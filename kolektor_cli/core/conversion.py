@@ -240,7 +240,7 @@ def _convert(
     with _writers(dask, jobs) as (executor, writers), ExitStack() as stack:
         stages = [stack.enter_context(staged(tree.target)) for tree in trees]
         scan, made = _scan(source, trees[0], None if executor else stages[0], jobs, progress)
-        progress("writing the manifest", 0, 0)
+        progress("planning", 0, 0)
         planned = [_plan(source, scan, tree, jobs) for tree in trees]
         for stage in stages[1:] if made else []:
             share_derived(stages[0], stage)

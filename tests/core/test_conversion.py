@@ -379,7 +379,8 @@ def test_progress_is_told_step_by_step_up_to_the_end(
     told: list[tuple[str, int, int]] = []
     convert(make_dataset(), tmp_path, SMALL, jobs=2, progress=lambda *step: told.append(step))
     # All was written while the source was scanned.
-    assert told == [("scan", done, 12) for done in range(1, 13)]
+    written = [("converting", done, 12) for done in range(1, 13)]
+    assert told == [*written, ("planning", 0, 0)]
 
 
 def no_work(step: str, _: int, __: int) -> None:

@@ -31,7 +31,7 @@ def test_archive_is_fetched_once(server: Server, tmp_path: Path) -> None:
     fetched = fetch("kolektorsdd", str(folder), progress=lambda *step: told.append(step))
     assert fetched == Fetched(target, len(DATA), sha256(DATA), downloaded=True)
     assert snapshot(tmp_path) == {"new/deep/KolektorSDD.zip": DATA}
-    assert told[-1] == ("fetch", len(DATA), len(DATA))
+    assert told[-1] == ("downloading", len(DATA), len(DATA))
     for force in (False, True):
         again = fetch("kolektorsdd", folder, force=force)
         assert again == Fetched(target, len(DATA), sha256(DATA), downloaded=False)

@@ -63,7 +63,7 @@ def test_size_alone_is_for_stretch_and_a_fit_alone_takes_the_release_s_size(
 def test_progress_is_told_up_to_the_end(make_dataset: MakeDataset) -> None:
     told: list[tuple[str, int, int]] = []
     inspect(make_dataset(), jobs=2, progress=lambda *step: told.append(step))
-    assert told == [("inspect", done, 12) for done in range(1, 13)]
+    assert told == [("inspecting", done, 12) for done in range(1, 13)]
 
 
 @pytest.mark.parametrize(

@@ -163,4 +163,4 @@ def test_source_with_errors_is_refused_unless_they_are_skipped(make_dataset: Mak
 def test_progress_is_told_up_to_the_end(make_dataset: MakeDataset) -> None:
     told: list[tuple[str, int, int]] = []
     split(make_dataset(), jobs=2, progress=lambda *step: told.append(step))
-    assert told == [("scan", done, 12) for done in range(1, 13)]
+    assert told == [("scanning", done, 12) for done in range(1, 13)]

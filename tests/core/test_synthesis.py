@@ -44,7 +44,7 @@ def test_seed_decides_every_byte_and_threads_none(tmp_path: Path) -> None:
 def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     synthesize(tmp_path / "raw", items=1, progress=lambda *step: told.append(step))
-    assert told == [("sample", done, 8) for done in range(1, 9)]
+    assert told == [("drawing", done, 8) for done in range(1, 9)]
 
 
 def test_folder_that_exists_is_refused_and_stays(tmp_path: Path) -> None:
