@@ -32,16 +32,17 @@ def compare(
       kolektor compare data/metal paper/manifest.json --json
     """
     from kolektor_cli.cli.output import Console, exit_unless
-    from kolektor_cli.cli.render.comparison import (
-        comparison_json,
-        comparison_tables,
-        tree_lines,
-        verdict,
-    )
-    from kolektor_cli.core.comparison import compare as compare_trees
 
     console = Console(quiet=quiet)
-    with console.progress() as progress:
+    with console.loading():
+        from kolektor_cli.cli.render.comparison import (
+            comparison_json,
+            comparison_tables,
+            tree_lines,
+            verdict,
+        )
+        from kolektor_cli.core.comparison import compare as compare_trees
+    with console.progress(steps=3) as progress:
         found = compare_trees(first, second, jobs=jobs, progress=progress)
     if json:
         console.json("compare", found.same, comparison_json(found))
@@ -50,4 +51,5 @@ def compare(
             console.line(line)
         console.tables(comparison_tables(found))
         console.line(verdict(found))
+    console.ending(f"compared {found.first.path} with {found.second.path}")
     exit_unless(found.same)

@@ -185,11 +185,11 @@ def compare(
     >>> comparison.same, [value.name for value in comparison.values]
     (False, ['options.size'])
     """
-    one = read_contents(Path(first), jobs, partial(progress, "read A"))
-    other = read_contents(Path(second), jobs, partial(progress, "read B"))
+    one = read_contents(Path(first), jobs, partial(progress, "reading A"))
+    other = read_contents(Path(second), jobs, partial(progress, "reading B"))
     by_sample = one.manifest is not None and other.manifest is not None
     pairs, left, right = pair_up(one.pictures, other.pictures, _KEYS[by_sample])
-    found = parallel_map(partial(_compare, one, other), pairs, jobs, partial(progress, "compare"))
+    found = parallel_map(partial(_compare, one, other), pairs, jobs, partial(progress, "comparing"))
     differences = list(chain.from_iterable(found))
     # Several views of one sample may say the same.
     for kind, name, here, there in dict.fromkeys(_left_over(left, other)):
