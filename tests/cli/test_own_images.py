@@ -27,7 +27,7 @@ def own(tmp_path: Path) -> Path:
 
 def test_all_commands_read_the_same_pairs(own: Path, tmp_path: Path) -> None:
     layout = ("--layout", "pairs", "--item", r"p(\d)", "--no-mask", "good")
-    table = run("inspect", own, *layout).stdout
+    table = run("inspect", own, *layout, "--items").stdout
     assert table.index("Items") < table.index("Dataset")
     split = run("split", own, *layout).stdout
     rows = list(csv.DictReader(StringIO(split)))

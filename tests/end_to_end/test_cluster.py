@@ -70,7 +70,7 @@ def test_worker_killed_in_the_middle_changes_nothing(
     killed: list[int] = []
 
     def kill_one(step: str, done: int, _: int) -> None:
-        if (step, done) == ("convert", 5):
+        if (step, done) == ("converting", 5):
             with Client(cluster.scheduler_address, set_as_default=False) as client:
                 process = next(iter(client.run(os.getpid).values()))
             os.kill(process, signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_file_that_changes_meanwhile_is_named_and_nothing_is_left(
     root = make_dataset()
 
     def damage(step: str, done: int, _: int) -> None:
-        if (step, done) == ("convert", 1):
+        if (step, done) == ("converting", 1):
             for path in root.glob("kos03/*.jpg"):
                 path.write_bytes(b"damaged")
 
