@@ -181,7 +181,8 @@ def train(
     if score:
         from kolektor_cli.cli.score import score_folders
 
-        score_folders(console, out, [trained.maps], jobs=jobs)
+        # A console of its own, so that its last line tells the time of scoring alone.
+        score_folders(Console(quiet=quiet), out, [trained.maps], jobs=jobs)
 
 
 def _show(console: Console, trained: Training, *, json: bool, score: bool) -> None:
