@@ -27,7 +27,7 @@ demo: $(READY)
 PYTEST = $(BIN)/pytest -n logical --dist worksteal -rs
 
 test: $(READY)
-	@echo 'Three to four minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
+	@echo 'Five to eight minutes on two cores. Of the long series, a tenth; "make stress" tries all.'
 	$(PYTEST)
 
 stress: $(READY)
