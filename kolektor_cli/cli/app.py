@@ -125,9 +125,9 @@ def _print_failure(ctx: typer.Context, message: str, exit_code: int) -> None:
 
 def _of_path(name: str) -> str:
     """Say which command takes a path that is given in place of a command."""
-    path = Path(name)
-    is_tree = any((folder / "train" / "good").is_dir() for folder in (path, *path.glob("*")))
-    command = "verify" if is_tree else "inspect"
+    from kolektor_cli.core.verification import is_tree
+
+    command = "verify" if is_tree(Path(name)) else "inspect"
     return f"{name!r} is no command; try: kolektor {command} {shlex.quote(name)}"
 
 

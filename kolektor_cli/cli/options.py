@@ -429,6 +429,21 @@ def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:
     return given[0] if given else default
 
 
+def output_file(output: Path, *, json: bool) -> Path | None:
+    """Return the file of the option --output; None for standard output.
+
+    Raises
+    ------
+    typer.BadParameter
+        JSON is to be printed there, too.
+    """
+    if str(output) != "-":
+        return output
+    if json:
+        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
+    return None
+
+
 def parse_size(text: str | None) -> AskedSize:
     """Read the option --size: ``WxH``, or ``N`` for a square, in pixels, or ``source``.
 

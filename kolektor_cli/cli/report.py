@@ -14,6 +14,7 @@ from kolektor_cli.cli.options import (
     JsonOption,
     MapsOfOption,
     QuietOption,
+    output_file,
 )
 
 
@@ -75,9 +76,7 @@ def report(
     from kolektor_cli.cli.output import Console, exit_unless
     from kolektor_cli.cli.render.reporting import report_json
 
-    file = None if str(output) == "-" else output
-    if json and file is None:
-        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
+    file = output_file(output, json=json)
     console = Console(quiet=quiet)
     with console.loading():
         from kolektor_cli.core.reporting import count_steps

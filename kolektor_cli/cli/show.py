@@ -18,6 +18,7 @@ from kolektor_cli.cli.options import (
     QuietOption,
     SizeOption,
     only_one,
+    output_file,
     parse_size,
 )
 from kolektor_cli.tree.fit import FitName
@@ -142,9 +143,7 @@ def show(
         threshold=threshold,
         crop=parse_crop(crop),
     )
-    file = None if str(output) == "-" else output
-    if json and file is None:
-        raise typer.BadParameter("--json and -o - both write to standard output; give a file")
+    file = output_file(output, json=json)
     with console.progress(steps=count_steps(place, maps)) as progress:
         picture = draw(
             place,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -34,9 +34,7 @@ DifferenceKind: TypeAlias = Literal[
     "segmented",
 ]
 
-DIFFERENCE_KINDS: tuple[DifferenceKind, ...] = (
-    *("alone", "split", "label", "path", "geometry", "image", "mask", "group", "segmented"),
-)
+DIFFERENCE_KINDS: tuple[DifferenceKind, ...] = get_args(DifferenceKind)
 """In the order of the report."""
 
 _Facts: TypeAlias = Mapping[str, object]

@@ -241,7 +241,8 @@ def _convert(
         stages = [stack.enter_context(staged(tree.target)) for tree in trees]
         scan, made = _scan(source, trees[0], None if executor else stages[0], jobs, progress)
         progress("planning", 0, 0)
-        planned = [_plan(source, scan, tree, jobs) for tree in trees]
+        views = view_samples(trees[0].fit, source, scan.samples, jobs=jobs)
+        planned = [_plan(scan, tree, views) for tree in trees]
         for stage in stages[1:] if made else []:
             share_derived(stages[0], stage)
         manifests = [
@@ -289,7 +290,8 @@ def plan_conversion(
         refuse_existing(choices.target, choices.beside, force=force)
         scan, _ = _scan(opened, choices, None, jobs, progress)
         progress("planning", 0, 0)
-        planned = _plan(opened, scan, choices, jobs)
+        views = view_samples(choices.fit, opened, scan.samples, jobs=jobs)
+        planned = _plan(scan, choices, views)
         summary = summarise_fit(planned.views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
     return _result(choices, scan, planned, summary=summary)
 
@@ -405,10 +407,9 @@ class _Planned:
     guides: tuple[Guide, ...]
 
 
-def _plan(source: Source, scan: Scan, choices: _Choices, jobs: int | None) -> _Planned:
+def _plan(scan: Scan, choices: _Choices, views: Views) -> _Planned:
     options = choices.options
     split = split_scan(scan, options.split, choices.protocol, fit=choices.fit.name)
-    views = view_samples(choices.fit, source, scan.samples, jobs=jobs)
     plan = make_plan(
         scan,
         split,

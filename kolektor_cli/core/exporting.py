@@ -28,9 +28,9 @@ from kolektor_cli.exports.options import EXPORT_FORMATS, ExportFormat
 from kolektor_cli.exports.yolo import yolo_files
 from kolektor_cli.io.places import inputs_at, refuse_folder, refuse_inputs
 from kolektor_cli.io.staging import clear_unfinished, put_in_place, staged
+from kolektor_cli.scoring.given import binding_of
 from kolektor_cli.splits.split import Counts, SplitName
 from kolektor_cli.tree.truth import GroundTruth, open_truth
-from kolektor_cli.version import __version__
 
 MARK_NAME = "export.json"
 """In an export: of which tree it is."""
@@ -192,10 +192,4 @@ def _write(file: Path, text: str) -> None:
 
 
 def _mark(truth: GroundTruth, file_format: ExportFormat) -> str:
-    facts = {
-        "kolektor": __version__,
-        "format": file_format,
-        "category": truth.category,
-        "fingerprint": truth.fingerprint,
-    }
-    return json.dumps(facts, indent=2) + "\n"
+    return json.dumps(binding_of(truth) | {"format": file_format}, indent=2) + "\n"

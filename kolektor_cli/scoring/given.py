@@ -140,7 +140,7 @@ def check_can_bind(maps: Path, truth: GroundTruth) -> None:
 
 
 def binding_of(truth: GroundTruth) -> dict[str, object]:
-    """Return what a file beside maps says of their tree."""
+    """Return what a file says of the tree that maps, or an export, belong to."""
     return {
         "kolektor": __version__,
         "category": truth.category,

@@ -18,8 +18,8 @@ from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import Counts, SplitName
 from kolektor_cli.tree.layout import (
     MANIFEST_NAME,
-    image_suffix,
     is_mask,
+    is_unread_image,
     mask_path,
     split_and_label,
 )
@@ -134,7 +134,7 @@ def read_contents(
     folder = only_category(path)
     names = list_files(folder)
     for name in names:
-        if image_suffix(name) and not name.endswith(".png") and split_and_label(name):
+        if is_unread_image(name):
             raise OutputError(f"{folder / name}: is no PNG, and only PNGs are compared")
     manifest = _read_manifest(folder / MANIFEST_NAME) if MANIFEST_NAME in names else None
     pngs = sorted(name for name in names if name.endswith(".png"))

@@ -107,6 +107,11 @@ def is_train_of_defects(folder: str) -> bool:
     return folder.startswith("train/") and folder != "train/good"
 
 
+def is_unread_image(path: str) -> bool:
+    """Return whether a path is that of an image in a split that is no PNG."""
+    return bool(image_suffix(path) and not path.endswith(".png") and split_and_label(path))
+
+
 def split_path(path: str) -> tuple[str, str]:
     """Return folder and stem of a PNG's path; the stem of a mask is without `MASK_ENDING`."""
     folder, _, file = path.rpartition("/")

@@ -22,8 +22,8 @@ from kolektor_cli.imaging.png import PNG_START
 from kolektor_cli.samples import Label
 from kolektor_cli.tree.layout import (
     MANIFEST_NAME,
-    image_suffix,
     is_mask,
+    is_unread_image,
     mask_path,
     split_and_label,
 )
@@ -153,7 +153,7 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
     # A tree may be made of links to images elsewhere.
     files = list_files(folder)
     for name in files:
-        if image_suffix(name) and not name.endswith(".png") and split_and_label(name):
+        if is_unread_image(name):
             raise _not_whole(folder, f"{name} is no PNG")
     for finding in check_pairs(files):
         raise _not_whole(folder, f"{finding.path} {finding.message}")
