@@ -238,7 +238,9 @@ def _serve() -> None:
     from kolektor_cli.raw import releases
 
     for module in pkgutil.walk_packages(kolektor_cli.__path__, "kolektor_cli."):
-        if module.name != "kolektor_cli.consumers.anomalib_engine":  # its libraries are an extra
+        if not module.name.startswith(
+            "kolektor_cli.consumers.anomalib_"
+        ):  # its libraries are an extra
             import_module(module.name)
     output.Console(quiet=True)
     releases.kolektorsdd()

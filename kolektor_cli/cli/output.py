@@ -12,16 +12,17 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Literal, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import rich.console
 import rich.table
 import typer
-from rich import box
 from rich.cells import cell_len
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from kolektor_cli.cli.bar import Bar, duration
+from kolektor_cli.cli.drawing import draw_table
 from kolektor_cli.cli.render.envelope import envelope
 from kolektor_cli.cli.render.findings import FindingLine, finding_lines, kind_lines
 from kolektor_cli.cli.render.tables import Cell, Table, leaks_line
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
-_RESULT_STYLES = {"ok": "green", "warning": "yellow", "FAILED": "bold red"}
-
 _NOTES = 10
 """How many findings a conversion tells; `inspect --items` tells all."""
 
@@ -45,9 +44,6 @@ _PIPE_WIDTH = 100_000
 """Columns for output that is not a terminal: wide enough to cut and fold nothing."""
 
 _CLEAR_LINE = "\r\x1b[2K"
-
-_FIRST_GUESS = 1.0
-"""Seconds of counted work after which the time that is left can be told."""
 
 
 class _PipeConsole(rich.console.Console):
@@ -124,7 +120,7 @@ class Console:
         """Print tables; cells are folded between words where the terminal is too narrow."""
         for table in tables:
             self._out.print(Text(one_line(table.title), style="bold"), soft_wrap=True)
-            drawing = _draw(table, self._out.width)
+            drawing = draw_table(table, self._out.width)
             if self._out.is_terminal:
                 self._out.print(drawing)
             else:
@@ -218,7 +214,7 @@ class Console:
             TextColumn("{task.fields[count]}"),
         )
         with Progress(*columns, console=self._err, transient=True) as bars:
-            yield _Bar(bars, steps, of_bytes=of_bytes)
+            yield Bar(bars, steps, of_bytes=of_bytes)
 
 
 def _laid_out(markdown: str) -> rich.console.RenderableType:
@@ -242,133 +238,10 @@ def _laid_out(markdown: str) -> rich.console.RenderableType:
     return Document(markdown)
 
 
-class _Bar:
-    """Moves one bar over the steps of a command, in the order in which they are first told."""
-
-    def __init__(self, bars: Progress, steps: int, *, of_bytes: bool) -> None:
-        self._bars = bars
-        self._task = bars.add_task("starting", total=None, count="")
-        self._steps = steps
-        self._of_bytes = of_bytes
-        self._counted: list[str] = []
-        self._shown = ""
-        self._begun = 0.0
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        """Show how far a step is; without `total`, only its name."""
-        # However short, each step is drawn once.
-        new = step != self._shown
-        self._shown = step
-        if not total:
-            self._bars.update(self._task, description=step, count="", total=None, refresh=new)
-            return
-        if step not in self._counted:
-            self._counted.append(step)
-            self._begun = self._begun or time.monotonic()
-        index = self._counted.index(step)
-        steps = max(self._steps, len(self._counted))
-        part = (index + done / total) / steps
-        self._bars.update(
-            self._task,
-            description=step,
-            completed=part,
-            total=1,
-            refresh=new,
-            count=self._count(done, total) + self._left(part),
-        )
-
-    def _count(self, done: int, total: int) -> str:
-        if self._of_bytes:
-            return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB"
-        return f"{done}/{total}"
-
-    def _left(self, part: float) -> str:
-        passed = time.monotonic() - self._begun
-        if not part or passed < _FIRST_GUESS:
-            return ""
-        return f", {duration(passed * (1 - part) / part, whole=True)} left"
-
-
-def duration(seconds: float, *, whole: bool = False) -> str:
-    """Write a time in seconds, from a minute on in minutes and seconds."""
-    if seconds < 59.95 and not whole:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def _is_pipe(stream: IO[str]) -> bool:
     with suppress(OSError, ValueError):
         return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
     return False
-
-
-def _draw(table: Table, width: int) -> rich.table.Table:
-    """Draw a table in `width` columns; stacked, a block a row, where words would be broken."""
-    for padding in (1, 0):
-        widths = _column_widths(table, width - (2 * padding + 1) * len(table.columns) - 1)
-        if widths:
-            return _draw_columns(table, widths, padding)
-    return _draw_stacked(table)
-
-
-def _draw_columns(table: Table, widths: list[int], padding: int) -> rich.table.Table:
-    drawn = rich.table.Table(
-        box=box.SIMPLE, show_footer=table.total is not None, padding=(0, padding)
-    )
-    totals = map(str, table.total) if table.total else iter([""] * len(table.columns))
-    for index, column in enumerate(table.columns):
-        numeric = any(isinstance(row[index], int) for row in table.rows)
-        justify: Literal["left", "right"] = "right" if numeric else "left"
-        drawn.add_column(
-            column, next(totals), justify=justify, overflow="fold", width=widths[index]
-        )
-    for row in table.rows:
-        drawn.add_row(*map(_cell, row))
-    return drawn
-
-
-def _draw_stacked(table: Table) -> rich.table.Table:
-    drawn = rich.table.Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    drawn.add_column()
-    drawn.add_column(overflow="fold")
-    for row in (*table.rows, *([table.total] if table.total else [])):
-        drawn.add_row()
-        for column, cell in zip(table.columns, row, strict=True):
-            drawn.add_row(column, _cell(cell))
-    drawn.add_row()
-    return drawn
-
-
-def _column_widths(table: Table, width: int) -> list[int] | None:
-    """Return widths, of `width` together, that break no word of a cell; None if there are none.
-
-    Paths may be broken: they have no other place to be folded at.
-    """
-    rows = [table.columns, *table.rows, *([table.total] if table.total else [])]
-    columns = [[one_line(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
-    least = [max(map(_longest_word, cells)) for cells in columns]
-    most = [max(map(cell_len, cells)) for cells in columns]
-    spare = width - sum(least)
-    if spare < 0:
-        return None
-    while spare and least != most:
-        wants = [high - low for low, high in zip(least, most, strict=True)]
-        least[wants.index(max(wants))] += 1
-        spare -= 1
-    return least
-
-
-def _longest_word(cell: str) -> int:
-    return max(
-        (min(cell_len(word), 12) if "/" in word else cell_len(word) for word in cell.split()),
-        default=1,
-    )
-
-
-def _cell(cell: Cell) -> Text:
-    text = one_line(str(cell))
-    return Text(text, style=_RESULT_STYLES.get(text, ""))
 
 
 def _print_finding(console: rich.console.Console, line: FindingLine, check: str = "") -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import pickle
 import platform
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,28 +32,14 @@ from anomalib.pre_processing import PreProcessor
 from lightning.pytorch import Callback, seed_everything
 from torchvision.transforms.v2 import CenterCrop, Compose, Resize
 
-from kolektor_cli.consumers.training import Recipe, known_name, squeeze
+from kolektor_cli.consumers.anomalib_weights import pretrained
+from kolektor_cli.consumers.training import Folders, Recipe, known_name, squeeze
 from kolektor_cli.errors import TrainingError, UsageError
 
 Receive: TypeAlias = Callable[[str, npt.NDArray[np.float32], "float | None"], None]
 """Called with an image's path as given, its map (height x width), and its own score or None."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where images lie: folders relative to `root`. Without `validation`, `train` stands in.
-
-    What validation decides is a scale at most (EfficientAD's quantiles of good images): it takes
-    no look at test images.
-    """
-
-    root: Path
-    train: str
-    validation: str | None
-    test_good: str | None
-    test_defective: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +101,7 @@ def train(
     return Trained(settings, _device_name(engine), _versions())
 
 
-class _Images(AnomalibDataModule):  # type: ignore[misc]
+class _Images(AnomalibDataModule):
     """The images of a tree, each in the split of its folder; no masks, since none are needed."""
 
     def __init__(self, folders: Folders, batch: int, workers: int) -> None:
@@ -151,7 +136,7 @@ class _Images(AnomalibDataModule):  # type: ignore[misc]
         return [self.test_dataloader(), *validation]
 
 
-class _Steps(Callback):  # type: ignore[misc]
+class _Steps(Callback):
     """Tells of each batch of training."""
 
     def __init__(self, progress: Progress, recipe: Recipe) -> None:
@@ -170,7 +155,7 @@ class _Steps(Callback):  # type: ignore[misc]
             self._progress("finishing the model", 0, 0)
 
 
-class _Hand(Callback):  # type: ignore[misc]
+class _Hand(Callback):
     """Hands over the maps of each batch, so that they are never all in memory."""
 
     def __init__(self, receive: Receive, name: str, progress: Progress) -> None:
@@ -206,7 +191,7 @@ def _make_model(recipe: Recipe) -> tuple[AnomalibModule, Mapping[str, Any]]:
     settings = _layers(taken, recipe.settings) | dict(recipe.settings)
     parts: dict[str, Any] = dict.fromkeys(_PARTS & taken.keys(), False)
     parts["pre_processor"] = _pre_processor(kind, recipe)
-    with _pretrained(recipe) as asked:
+    with pretrained(recipe) as asked:
         try:
             model = get_model(squeeze(recipe.name), **settings, **parts)
         except (TypeError, ValueError, RuntimeError, NotImplementedError, KeyError) as error:
@@ -266,88 +251,6 @@ def _pre_processor(kind: type[AnomalibModule], recipe: Recipe) -> PreProcessor:
     default = kind.configure_pre_processor().transform
     kept = [step for step in default.transforms if not isinstance(step, (Resize, CenterCrop))]
     return PreProcessor(transform=Compose([Resize((height, width), antialias=True), *kept]))
-
-
-@contextmanager
-def _pretrained(recipe: Recipe) -> Iterator[list[str]]:
-    """Give a file of weights to the networks that ask for pretrained ones; yield their names.
-
-    Anomalib has no argument for such a file, so the two functions that it asks are replaced.
-    """
-    create, state_dict = timm.create_model, torchvision.models.WeightsEnum.get_state_dict
-    asked: list[str] = []
-
-    def create_model(name: str, *args: Any, pretrained: bool = False, **options: Any) -> Any:
-        if not pretrained:
-            return create(name, *args, **options)
-        asked.append(name)
-        with _weights_of(name, _hub_name(name), recipe):
-            if recipe.weights is not None:
-                _check_weights(create(name), name, recipe.weights)
-                options["pretrained_cfg_overlay"] = {"file": str(recipe.weights)}
-            return create(name, *args, pretrained=True, **options)
-
-    def get_state_dict(weights: Any, *args: Any, **options: Any) -> Any:
-        asked.append(str(weights))
-        with _weights_of(str(weights), weights.url, recipe):
-            if recipe.weights is not None:
-                return torch.load(recipe.weights, map_location="cpu", weights_only=True)
-            return state_dict(weights, *args, **options)
-
-    timm.create_model = create_model
-    torchvision.models.WeightsEnum.get_state_dict = get_state_dict
-    try:
-        yield asked
-    finally:
-        timm.create_model = create
-        torchvision.models.WeightsEnum.get_state_dict = state_dict
-
-
-def _check_weights(network: torch.nn.Module, name: str, file: Path) -> None:
-    """Refuse weights that lack what the network has, but for its classifier.
-
-    timm passes over what is missing if it takes the features of a network alone.
-    """
-    given = timm.models.load_state_dict(str(file))
-    classifier = getattr(timm.get_pretrained_cfg(name), "classifier", None) or ()
-    heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    own = {
-        key: tensor.shape
-        for key, tensor in network.state_dict().items()
-        if not key.startswith(tuple(f"{head}." for head in heads))
-    }
-    lacking = [key for key, shape in own.items() if key not in given or given[key].shape != shape]
-    if lacking:
-        raise ValueError(
-            f"{len(lacking)} of its {len(own)} tensors are not there, such as {lacking[0]}"
-        )
-
-
-def _hub_name(name: str) -> str:
-    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    hub = getattr(config, "hf_hub_id", None)
-    return f"https://huggingface.co/{hub}" if hub else str(getattr(config, "url", "its address"))
-
-
-@contextmanager
-def _weights_of(name: str, place: str, recipe: Recipe) -> Iterator[None]:
-    """Say whose weights failed, and how."""
-    try:
-        yield
-    except OSError as error:
-        if recipe.weights is not None:
-            raise TrainingError(f"--weights {recipe.weights}: cannot be read: {error}") from error
-        raise TrainingError(
-            f"the pretrained weights of {name} cannot be downloaded from {place}; download them on "
-            "another machine and give the file by --weights"
-        ) from error
-    except (RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        if recipe.weights is None:
-            raise
-        raise UsageError(
-            f"--weights {recipe.weights}: are not the weights of {name}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
 
 
 def _device(device: str) -> tuple[str, int | list[int]]:

@@ -156,6 +156,21 @@ class Recipe:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where images lie: folders relative to `root`. Without `validation`, `train` stands in.
+
+    What validation decides is a scale at most (EfficientAD's quantiles of good images): it takes
+    no look at test images.
+    """
+
+    root: Path
+    train: str
+    validation: str | None
+    test_good: str | None
+    test_defective: Sequence[str]
+
+
 def known_name(model: str) -> str:
     """Return the name of a model as `MODELS` writes it, however it is spelled."""
     squeezed = squeeze(model)

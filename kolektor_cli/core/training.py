@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from kolektor_cli.consumers.training import (
     DEFAULT_TRAINING,
+    Folders,
     Recipe,
     TrainOptions,
     make_recipe,
@@ -33,7 +34,7 @@ from kolektor_cli.io.staging import clear_unfinished, put_in_place, staged
 from kolektor_cli.scoring.formats import write_map
 from kolektor_cli.scoring.given import IMAGE_SCORES_NAME, binding_of
 from kolektor_cli.scoring.maps import BINDING_NAME
-from kolektor_cli.tree.layout import split_path
+from kolektor_cli.tree.layout import is_test_of_defects, split_path
 from kolektor_cli.tree.read import read_file
 from kolektor_cli.tree.truth import GroundTruth, open_truth
 
@@ -153,6 +154,7 @@ def train(
     PosixPath('runs/padim')
     """
     truth = open_truth(Path(tree))
+    folders = _folders(truth)
     sizes = [image.size for image in (*truth.images, *truth.validation)]
     recipe = make_recipe(model, options, sizes)
     weights = _hash(recipe.weights) if recipe.weights else None
@@ -160,9 +162,9 @@ def train(
     clear_unfinished(target)
     refuse_folder(target, BINDING_NAME, "train", force=force)
     with staged(target) as stage:
-        writer = _Writer(truth.folder.resolve(), stage)
+        writer = _Writer(folders.root, stage)
         trained = _run(
-            recipe, truth, stage, writer, jobs=jobs, checkpoint=checkpoint, progress=progress
+            recipe, folders, stage, writer, jobs=jobs, checkpoint=checkpoint, progress=progress
         )
         training = Training(
             tree=truth.folder,
@@ -187,9 +189,29 @@ def _hash(weights: Path) -> str:
     return hashlib.sha256(read_file(weights)).hexdigest()
 
 
+def _folders(truth: GroundTruth) -> Folders:
+    """Return where the images of a tree lie.
+
+    Raises
+    ------
+    OutputError
+        It has no good training images.
+    """
+    leaves = {split_path(path)[0] for path in truth.paths}
+    if "train/good" not in leaves:
+        raise OutputError(f"{truth.folder}: has no images in train/good to train on")
+    return Folders(
+        root=truth.folder.resolve(),
+        train="train/good",
+        validation="validation/good" if truth.validation else None,
+        test_good="test/good" if "test/good" in leaves else None,
+        test_defective=sorted(filter(is_test_of_defects, leaves)),
+    )
+
+
 def _run(
     recipe: Recipe,
-    truth: GroundTruth,
+    folders: Folders,
     stage: Path,
     writer: _Writer,
     *,
@@ -200,17 +222,6 @@ def _run(
     progress("loading Anomalib", 0, 0)
     with _loading():
         from kolektor_cli.consumers import anomalib_engine as engine
-    classes = sorted({split_path(path)[0] for path in truth.paths})
-    tested = [folder for folder in classes if folder.startswith("test/")]
-    folders = engine.Folders(
-        root=truth.folder.resolve(),
-        train="train/good",
-        validation="validation/good" if truth.validation else None,
-        test_good="test/good" if "test/good" in tested else None,
-        test_defective=[folder for folder in tested if folder != "test/good"],
-    )
-    if folders.train not in classes:
-        raise OutputError(f"{truth.folder}: has no images in {folders.train} to train on")
     with tempfile.TemporaryDirectory() as work:
         progress("preparing the model", 0, 0)
         return engine.train(

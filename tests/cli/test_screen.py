@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from kolektor_cli.cli.output import Console, duration
+from kolektor_cli.cli.bar import duration
+from kolektor_cli.cli.output import Console
 from kolektor_cli.cli.render.tables import Table
 from tests.conftest import MakeDataset
 from tests.running import KOLEKTOR, SMALL, run

@@ -66,6 +66,18 @@ def test_a_tree_that_is_not_whole_is_not_trained_on(tree: Path, tmp_path: Path) 
         train(spoiled, "padim", tmp_path / "runs")
 
 
+def test_a_tree_without_training_images_is_refused_before_anything_is_loaded(
+    tree: Path, tmp_path: Path
+) -> None:
+    bare = shutil.copytree(tree, tmp_path / "bare")
+    (bare / "manifest.json").unlink()
+    shutil.rmtree(bare / "train")
+    told: list[str] = []
+    with pytest.raises(OutputError, match="has no images in train/good to train on"):
+        train(bare, "padim", tmp_path / "runs", progress=lambda step, *_: told.append(step))
+    assert told == []
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (416, 160)])
 def test_a_map_is_read_as_it_was_written(shape: tuple[int, int]) -> None:
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
