@@ -76,7 +76,7 @@ def shape(kind: str | None, *points: tuple[float, float], label: str = "crack") 
 
 def candidates(root: Path, options: LayoutOptions = PAIRS) -> Candidates:
     with open_source(root) as source:
-        return find_candidates(source, options)[1]
+        return find_candidates(source, options).candidates
 
 
 def pairs(root: Path, options: LayoutOptions = PAIRS) -> dict[str, list[str]]:

@@ -339,6 +339,35 @@ MaskThresholdOption: TypeAlias = Annotated[
     ),
 ]
 
+GoodOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="pairs without masks: images in folders of this name are good.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+DefectiveOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="pairs without masks: images in folders of this name are defective; with --good or "
+        "--defective alone, all others have the other label.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+MaskClassesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="V=TYPE,...",
+        help="Types of defects that mask values stand for: 1=scratch,2=dent; #ff0000=dent of "
+        "colors; dent of labelme's labels. Each type has a folder.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
 DilateOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -408,10 +437,24 @@ def _layout_options(
     masks: MasksOption = None,
     item: ItemOption = None,
     no_mask: NoMaskOption = None,
+    good: GoodOption = None,
+    defective: DefectiveOption = None,
     mask_threshold: MaskThresholdOption = None,
+    mask_classes: MaskClassesOption = None,
     dilate: DilateOption = None,
 ) -> LayoutOptions:
-    return LayoutOptions(layout, mask_suffix, masks, item, no_mask, mask_threshold, dilate)
+    return LayoutOptions(
+        layout,
+        mask_suffix,
+        masks,
+        item,
+        no_mask,
+        good,
+        defective,
+        mask_threshold,
+        mask_classes,
+        dilate,
+    )
 
 
 def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:

@@ -65,7 +65,8 @@ class Consumer:
     must contain none of `not_in_path`. `class_name` is its name for the category in ``meta.json``:
     "" for the category's own name, None if it reads no such file. `lists` are the files of JSON
     lines that it reads. `all_of_train` says that it reads every folder in ``train``, and takes
-    defective images there for good ones or fails. `commands` train on the tree; `needs.guide_for`
+    defective images there for good ones or fails. `needs_masks` says that it reads the mask of each
+    defective test image. `commands` train on the tree; `needs.guide_for`
     fills in the names in braces. `notes` are hints for the user. `center_crop` is its default crop.
     """
 
@@ -85,6 +86,7 @@ class Consumer:
     class_name: str | None = None
     lists: tuple[ListName, ...] = ()
     all_of_train: bool = False
+    needs_masks: bool = True
     center_crop: CenterCrop | None = None
 
 
@@ -114,6 +116,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "the pre-processor keeps the images' aspect, and normalises as most models do; leave "
             "it out for others, as EfficientAd, Draem, Dinomaly and WinClip",
         ),
+        needs_masks=False,
     ),
     "patchcore": Consumer(
         title="PatchCore (amazon-science/patchcore-inspection)",
@@ -305,8 +308,13 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "(cd experiments/kolektor && PYTHONPATH=../.. torchrun --nproc_per_node=1"
             " ../../tools/train_val.py)",
         ),
-        notes=("trains one model for all categories that the two lists name",),
+        notes=(
+            "trains one model for all categories that the two lists name",
+            "a defective image without a mask counts as defective all over, so pixel figures mean "
+            "nothing then",
+        ),
         fit="pad",
+        needs_masks=False,
         lists=("train.json", "test.json"),
     ),
     "rd4ad": Consumer(

@@ -49,7 +49,8 @@ class Offer:
     """The tree that a consumer would get: a category folder in `out`, with its images.
 
     `sizes` (width, height in pixels) and `colors` are those that occur in the images.
-    `train_defects` says that defective images are among those to train on.
+    `train_defects` says that defective images are among those to train on, `has_masks` that
+    defective test images have masks.
     """
 
     out: Path
@@ -57,6 +58,7 @@ class Offer:
     sizes: Collection[Size]
     colors: Collection[str]
     train_defects: bool = False
+    has_masks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,13 @@ def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
             "defective ones"
         )
         yield Finding("error", "train-defects", "train/defect", message)
+    if consumer.needs_masks and not offer.has_masks:
+        able = " and ".join(name for name, other in CONSUMERS.items() if not other.needs_masks)
+        message = (
+            f"{consumer.title} reads the mask of each defective test image, and there are none; "
+            f"{able} do without"
+        )
+        yield Finding("error", "no-masks", "", message)
 
 
 def _unmet_names(consumer: Consumer, offer: Offer) -> Iterator[Finding]:

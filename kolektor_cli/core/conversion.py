@@ -323,7 +323,8 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     sizes = [fit.size] if fit.size else []
     refuse_contradictory(consumers, category)
     defects = options.split.train_defects not in (None, "unused", "test")
-    require_needs(consumers, Offer(out, category, sizes, [options.color], defects))
+    has_masks = options.layout.has_masks
+    require_needs(consumers, Offer(out, category, sizes, [options.color], defects, has_masks))
     target = choose_target(source.path, out, category)
     beside = side_names(consumers, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
@@ -417,7 +418,6 @@ def _plan(scan: Scan, choices: _Choices, views: Views) -> _Planned:
         category=choices.category,
         color=options.color,
         names=options.names,
-        layout=options.layout,
         trust_masks=options.trust_masks,
         depth=options.depth,
     )
@@ -439,7 +439,8 @@ def _offer(choices: _Choices, plan: Plan) -> Offer:
     """Return the tree that is planned; refuse what a consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
     defects = any((i.split, i.view.label) == ("train", "defective") for i in plan.images)
-    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects)
+    has_masks = choices.options.layout.has_masks
+    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects, has_masks)
     require_needs(choices.consumers, offer)
     return offer
 

@@ -77,7 +77,7 @@ def _fit_text(fit: Fit) -> str:
 
 
 def _read(source: Source, sample: Sample) -> tuple[Pixels, Pixels | None]:
-    mask = read_mask(source, sample) if sample.label == "defective" else None
+    mask = read_mask(source, sample) if sample.is_marked else None
     return read_image(source, sample), mask
 
 
@@ -88,7 +88,7 @@ def _sample_cell(source: Source, sample: Sample, side: int) -> Cell:
 
 def _facts(sample: Sample) -> str:
     size = f"{sample.width}x{sample.height}"
-    return f"{area_text(sample.defect_pixels)}, {size}"
+    return f"{area_text(sample.label, sample.defect_pixels)}, {size}"
 
 
 def _fitted_cell(source: Source, fit: Fit, sample: Sample, side: int) -> Cell:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,6 +30,7 @@ _FARTHEST = 100_000
 class _Shape(msgspec.Struct):
     points: list[Point]
     shape_type: str | None = None
+    label: Any = None
 
 
 class _File(msgspec.Struct):
@@ -37,8 +39,11 @@ class _File(msgspec.Struct):
     height: int = msgspec.field(name="imageHeight")
 
 
-def decode_labelme(data: bytes, name: str) -> Mask:
+def decode_labelme(data: bytes, name: str, labels: Mapping[str, int] | None = None) -> Mask:
     """Return the mask that the shapes of a labelme file draw, whatever their labels.
+
+    With `labels`, shapes are drawn with the number of their label, from 1 on, later ones over
+    earlier ones; labels that are not among them are `unnamed`.
 
     Raises
     ------
@@ -56,26 +61,30 @@ def decode_labelme(data: bytes, name: str) -> Mask:
     check_size(found.width, found.height, name)
     image = Image.new("L", (found.width, found.height))
     draw = ImageDraw.Draw(image)
+    unnamed = set()
     for shape in found.shapes:
-        _draw(draw, shape, name)
+        mark = _MARK if labels is None else labels.get(str(shape.label), 0)
+        _draw(draw, shape, mark, name)
+        if not mark:
+            unnamed.add(str(shape.label))
     pixels: Pixels = np.asarray(image, np.uint8)
-    return Mask(pixels, tuple(np.unique(pixels).tolist()))
+    return Mask(pixels, tuple(np.unique(pixels).tolist()), unnamed=tuple(sorted(unnamed)))
 
 
-def _draw(draw: ImageDraw.ImageDraw, shape: _Shape, name: str) -> None:
+def _draw(draw: ImageDraw.ImageDraw, shape: _Shape, mark: int, name: str) -> None:
     kind, points = shape.shape_type or "polygon", shape.points
     # NaN compares as False, too.
     if not all(abs(value) <= _FARTHEST for point in points for value in point):
         raise ImageError(f"{name}: has a {kind} that reaches far out of the image; draw it again")
     if kind in ("polygon", "oriented_rectangle") and len(points) > 2:
-        draw.polygon(points, fill=_MARK, outline=_MARK)
+        draw.polygon(points, fill=mark, outline=mark)
     elif kind == "rectangle" and len(points) == 2:
-        draw.rectangle(_box(points), fill=_MARK, outline=_MARK)
+        draw.rectangle(_box(points), fill=mark, outline=mark)
     elif kind == "circle" and len(points) == 2:
         (x, y), on_it = points
         radius = math.dist((x, y), on_it)
         corners = ((x - radius, y - radius), (x + radius, y + radius))
-        draw.ellipse(corners, fill=_MARK, outline=_MARK)
+        draw.ellipse(corners, fill=mark, outline=mark)
     else:
         raise ImageError(
             f"{name}: has a {kind} of {len(points)} points, which is not read; draw it as a "

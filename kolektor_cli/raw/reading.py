@@ -108,7 +108,7 @@ def _findings_of_mask(
         (image.width, image.height),
         release.largest_defect,
         image.orientation,
-        any_values=layout.mask_threshold is not None,
+        any_values=layout.mask_threshold is not None or layout.mask_classes is not None,
     )
     yield from orientation_findings(mask, facts.orientation)
 
@@ -129,6 +129,8 @@ def _make_sample(
         mask_sha256=mask.sha256 if mask else "",
         official_split=files.official_split,
         mask_rule=rule,
+        types=mask.types if mask else (),
+        folder_label=files.label,
     )
 
 

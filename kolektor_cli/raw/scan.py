@@ -51,6 +51,8 @@ class Scan:
         Number of distinct pictures.
     official_images, official_masks
         Numbers of files that are, byte for byte, those of the release; None if these are not known.
+    layout
+        How the source was read, with the name of the layout that was recognised.
     """
 
     release: str
@@ -61,6 +63,7 @@ class Scan:
     distinct: int
     official_images: int | None
     official_masks: int | None
+    layout: LayoutOptions = KOLEKTOR_LAYOUT
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -146,6 +149,7 @@ def scan_and_derive(
         distinct=len(set(pictures.values())),
         official_images=sum(map(release.has_image, samples)) if known else None,
         official_masks=sum(map(release.has_mask, samples)) if knows_masks else None,
+        layout=seen.layout,
     )
     return scan, derived
 
@@ -162,6 +166,7 @@ class _Seen:
     """What the files of a source hold: samples by number, and pairs that deserve a closer look."""
 
     release: Release
+    layout: LayoutOptions
     is_known: bool
     samples: Mapping[int, Sample]
     similar: Sequence[tuple[int, int]]
@@ -178,7 +183,8 @@ def _examine_all(
     progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
-    release, candidates, findings = find_candidates(source, layout)
+    paired = find_candidates(source, layout)
+    release, layout, candidates = paired.release, paired.layout, paired.candidates
     ordered = sorted(candidates, key=natural_key)
     masks = MaskReader(source, layout.mask_rule)
     examine_one = partial(examine, source, masks, release, candidates, derive, depth, layout)
@@ -186,7 +192,7 @@ def _examine_all(
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
     found = dict.fromkeys(finding for result in examined for finding in result.findings)
-    findings += told_once(found)
+    findings = [*paired.findings, *told_once(found)]
     samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
     names = official_names(release, list(samples.values()), candidates)
     samples, similar = _rename(samples, similar, names)
@@ -195,6 +201,7 @@ def _examine_all(
     findings += deviations(release, list(samples.values()), present)
     seen = _Seen(
         release=release,
+        layout=layout,
         # Of people's own images there are no official names to miss.
         is_known=not release.names or bool(release.names & present),
         samples=samples,

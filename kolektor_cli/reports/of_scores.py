@@ -132,10 +132,10 @@ def _draw(
 ) -> tuple[Picture, Picture]:
     placed = place(maps.read(image.path).scores, image.size, image.inside, crop)
     pixels = images[image.path].image()
-    is_good = image.label == "good"
-    mask = np.zeros(pixels.shape[:2], np.uint8) if is_good else images[image.path].mask()
+    unmarked = image.label == "good" or images[image.path].weak
+    mask = np.zeros(pixels.shape[:2], np.uint8) if unmarked else images[image.path].mask()
     shown, colors = whole(pixels, mask), heat(placed, mask, low, high)
-    outlined = "" if is_good else ", defects outlined"
+    outlined = "" if unmarked else ", defects outlined"
     return (
         called(shown, f"{image.path}{outlined}"),
         called(colors, f"heat map of {image.path}{outlined}"),

@@ -85,6 +85,7 @@ def _fingerprint(scan: Scan) -> str:
 def _overview(scan: Scan) -> Section:
     samples = scan.samples
     defective = [sample for sample in samples if sample.label == "defective"]
+    marked = [sample for sample in defective if sample.is_marked]
     severities = Counter(finding.severity for finding in scan.findings)
     rows: list[tuple[str, Cell]] = [
         ("release", scan.release),
@@ -97,7 +98,7 @@ def _overview(scan: Scan) -> Section:
         ("left out", ", ".join(f"{n} ({why})" for n, why in scan.left_out.items()) or "none"),
         ("width in pixels", range_text(sample.width for sample in samples)),
         ("height in pixels", range_text(sample.height for sample in samples)),
-        ("defect pixels of a defective sample", range_text(s.defect_pixels for s in defective)),
+        ("defect pixels of a defective sample", range_text(s.defect_pixels for s in marked)),
         ("findings", ", ".join(f"{n} {kind}" for kind, n in severities.items()) or "none"),
     ]
     for what, count in (("image", scan.official_images), ("mask", scan.official_masks)):
@@ -150,7 +151,7 @@ def _same(source: Source, scan: Scan, jobs: int | None) -> Section:
 
     def load(name: str) -> tuple[Pixels, Pixels | None]:
         sample = samples[name]
-        mask = read_mask(source, sample) if sample.label == "defective" else None
+        mask = read_mask(source, sample) if sample.is_marked else None
         return read_image(source, sample, "full"), mask
 
     return chapter(
@@ -174,7 +175,7 @@ class _Loader:
     def __call__(self, name: str) -> tuple[Pixels, Pixels | None] | None:
         sample = self._owner.get(name)
         if sample is not None:
-            mask = read_mask(self._source, sample) if sample.label == "defective" else None
+            mask = read_mask(self._source, sample) if sample.is_marked else None
             return read_image(self._source, sample, "full"), mask
         if name not in self._files:
             return None
@@ -187,6 +188,6 @@ class _Loader:
 
 
 def _defects(scan: Scan, cells: Mapping[str, DefectCell]) -> list[NamedDefect]:
-    defective = [sample for sample in scan.samples if sample.label == "defective"]
-    ordered = sorted(defective, key=lambda sample: natural_key(sample.name))
+    marked = [sample for sample in scan.samples if sample.is_marked]
+    ordered = sorted(marked, key=lambda sample: natural_key(sample.name))
     return [NamedDefect(sample.name, cells[sample.name]) for sample in ordered]

@@ -118,6 +118,8 @@ class GroundTruth:
         What is both trained on and tested, in words; None where it is not known.
     training
         The training images, by path, if they were asked for.
+    has_masks
+        Whether defective images have masks: by the manifest, or if there is any mask.
     """
 
     folder: Path
@@ -127,6 +129,7 @@ class GroundTruth:
     fingerprint: str | None
     leaks: tuple[str, ...] | None
     training: tuple[TruthImage, ...] = ()
+    has_masks: bool = True
 
     @property
     def category(self) -> str:
@@ -155,9 +158,10 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
     for name in files:
         if is_unread_image(name):
             raise _not_whole(folder, f"{name} is no PNG")
-    for finding in check_pairs(files):
-        raise _not_whole(folder, f"{finding.path} {finding.message}")
     found = from_bytes(read_file(folder / MANIFEST_NAME)) if MANIFEST_NAME in files else None
+    has_masks = found.has_masks if found else any(map(is_mask, files))
+    for finding in check_pairs(files, need_masks=has_masks):
+        raise _not_whole(folder, f"{finding.path} {finding.message}")
     entries = {entry.path: entry for entry in found.files} if found else {}
     pngs = sorted(name for name in files if name.endswith(".png"))
     for name in sorted(entries.keys() ^ set(pngs)) if found else ():
@@ -176,6 +180,7 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
         fingerprint=found.fingerprint if found else None,
         leaks=tuple(_leaks(found)) if found else None,
         training=tuple(_images(folder, images, "train", entries)) if training else (),
+        has_masks=has_masks,
     )
 
 
@@ -231,14 +236,14 @@ def _leaks(found: Manifest) -> Iterator[str]:
 
 
 def read_defects(truth: GroundTruth, image: TruthImage) -> Defects:
-    """Return the defect pixels of an image; none of a good one.
+    """Return the defect pixels of an image; none of a good one, nor in a tree without masks.
 
     Raises
     ------
     OutputError, ImageError
         The mask cannot be read, was changed, has another size than its image, or marks nothing.
     """
-    if image.label == "good":
+    if image.label == "good" or not truth.has_masks:
         return NO_DEFECTS
     name = mask_path(image.path)
     data = read_file(truth.folder / name)

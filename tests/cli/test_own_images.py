@@ -84,7 +84,7 @@ def test_own_images_are_padded_where_a_size_is_known(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--masks", "x"), "--masks needs --layout pairs"),
+        (("--layout", "pairs", "--good", "a", "--masks", "x"), "--good and --masks exclude"),
         (("--layout", "pairs", "--item", "x"), "has no group"),
         (("--dilate", "2"), "--dilate 2 is even"),
         (("--layout", "pairs", "--fit", "pad"), "--fit pad needs a size in pixels"),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.needs import Offer
 from kolektor_cli.consumers.sidefiles import index_files, table_of
 from kolektor_cli.core.conversion import convert, plan_conversion
 from kolektor_cli.core.scoring import score
@@ -214,10 +215,11 @@ def test_codes_that_take_all_of_train_for_good_are_refused(
 @pytest.mark.parametrize("name", ["adaclip", "ader", "uniad", "aaclip"])
 def test_lists_have_no_defective_training_images(name: ConsumerName, tree: Path) -> None:
     images = [image.path for image in load_tree(tree)]
-    files = index_files(name, "metal", images)
+    offer = Offer(tree.parent, "metal", [(40, 60)], ["rgb"])
+    files = index_files(name, offer, images)
     assert files
     assert not any(b"train/defect" in data or b"train_defect" in data for data in files.values())
-    rows = list(csv.DictReader(io.StringIO(table_of("metal", images).decode())))
+    rows = list(csv.DictReader(io.StringIO(table_of(offer, images).decode())))
     assert {row["label_index"] for row in rows if row["split"] == "train"} == {"0"}
     assert len(rows) == 3 + 4
 

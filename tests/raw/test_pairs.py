@@ -202,11 +202,71 @@ def test_native_layout_is_read_as_pairs_only_where_that_is_asked_for(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "layout",
+    [
+        "beside, _mask",
+        "beside, labelme",
+        "images, masks",
+        "split inside",
+    ],
+)
+def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, layout: str) -> None:
+    image, mask, _ = LAYOUTS[layout]
+    for number in (1, 2):
+        write_own(tmp_path / image.format(number), number)
+        (tmp_path / mask.format(number)).parent.mkdir(parents=True, exist_ok=True)
+        if mask.endswith("json"):
+            (tmp_path / mask.format(number)).write_bytes(labelme([]))
+        else:
+            write_own(tmp_path / "x.png", 0, tmp_path / mask.format(number))
+            (tmp_path / "x.png").unlink()
+    found = scan_own(tmp_path, LayoutOptions())
+    asked = scan_own(tmp_path, PAIRS)
+    assert found.layout == PAIRS
+    assert found.samples == asked.samples
+    assert [f.code for f in found.findings] == ["layout"]
+    assert not asked.findings
+    write_own(tmp_path / image.format(3), 3)
+    with open_source(tmp_path) as source, pytest.raises(SourceError):
+        recognise(source)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("data/train/good/1.png", "data/test/bad/1.png", "data/ground_truth/bad/1.png"),
+        ("images/10000.png", "masks/10000.png"),
+        ("a/1.png", "b/1_label.png"),
+        ("Part0.jpg", "Part0_label.bmp"),
+        ("a/1.jpg", "a/1_mask.png", "masks/2.png"),
+        ("a/1.jpg", "a/1_mask.png", "masks/a/1.png"),
+    ],
+    ids=["a tree", "KolektorSDD2's numbers", "_label apart", "an item", "a mask alone", "two masks"],
+)
+def test_what_is_not_clear_is_not_taken_for_pairs(tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_folder(tmp_path, files(*names))
+    with open_source(tmp_path) as source, pytest.raises(SourceError):
+        recognise(source)
+
+
+@pytest.mark.parametrize("option", ["mask_suffix", "masks", "item", "good", "defective"])
+def test_option_of_pairs_needs_no_layout_but_is_refused_for_a_kolektor_dataset(
+    tmp_path: Path, option: str
+) -> None:
+    options = LayoutOptions(**{option: "(kos)"})  # type: ignore[arg-type]
+    own = write_folder(tmp_path / "own", files("kos.jpg", "kos_mask.png", "1.jpg"))
+    with open_source(own) as source:
+        assert recognise(source, options).name == "pairs"
+    raw = write_folder(tmp_path / "raw", files("kos01/Part0.jpg", "kos01/Part0_label.bmp"))
+    wanted = f"--{option.replace('_', '-')} is for images of your own, and .*KolektorSDD"
+    with open_source(raw) as source, pytest.raises(UsageError, match=wanted):
+        recognise(source, options)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"layout": "auto"}, "--layout 'auto' is not one of pairs"),
-        ({"mask_suffix": "_mask"}, "--mask-suffix needs --layout pairs"),
-        ({"item": "(a)"}, "--item needs --layout pairs"),
         ({"layout": "pairs", "masks": "./"}, "--masks './' is not a text"),
         ({"layout": "pairs", "mask_suffix": 3}, "--mask-suffix 3 is not a text"),
         ({"layout": "pairs", "item": "kos"}, "--item 'kos' has no group"),
@@ -224,7 +284,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object], message:
 
 
 def test_options_are_read_back_from_what_a_manifest_holds() -> None:
-    options = LayoutOptions("pairs", "_m", "GT", "(.)", "good", 0, 3)
+    options = LayoutOptions("pairs", "_m", "GT", "(.)", "good", mask_threshold=0, dilate=3)
     assert layout_of({"fit": "stretch", "size": [1, 2], **options.given()}) == options
     assert LayoutOptions().given() == {}
     assert check_layout(LayoutOptions(dilate=1)).mask_rule.dilate == 1

@@ -161,6 +161,7 @@ class InspectedSample(TypedDict):
     image_sha256: str
     mask_sha256: str
     official_split: OfficialSplit | None
+    types: list[str]
 
 
 class CropEffect(TypedDict):
@@ -212,6 +213,7 @@ class Inspection(Envelope, WithGeometry):
     width: Range
     height: Range
     defect_pixels: DefectPixels | None
+    types: dict[str, int]
     splits: list[SplitPart]
     items: list[ItemPart]
     groups: list[PhysicalItem]
