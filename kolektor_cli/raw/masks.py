@@ -85,10 +85,11 @@ class MaskReader:
     def __init__(self, source: Source, rule: MaskRule = PLAIN_MASKS) -> None:
         self._source = source
         self._rule = rule
-        self._known: dict[_Blank, MaskFacts] = {}
+        # By the size of the image, too: a file of labelme may take it from there.
+        self._known: dict[tuple[_Blank, Size | None], MaskFacts] = {}
 
-    def read(self, name: str) -> MaskFacts:
-        """Return the facts about a mask.
+    def read(self, name: str, image_size: Size | None = None) -> MaskFacts:
+        """Return the facts about a mask of an image of `image_size`; see `decode_labelme`.
 
         Raises
         ------
@@ -97,12 +98,12 @@ class MaskReader:
         """
         data = self._source.read(name)
         blank = _blank(data)
-        known = self._known.get(blank) if blank else None
+        known = self._known.get((blank, image_size)) if blank else None
         if known:
             return known
-        facts = _look(data, name, self._rule)
+        facts = _look(data, name, self._rule, image_size)
         if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
-            self._known[blank] = facts
+            self._known[blank, image_size] = facts
         return facts
 
 
@@ -112,21 +113,23 @@ def _blank(data: bytes) -> _Blank | None:
     return None if rest.any() else (data[:_START], len(data))
 
 
-def decode_marks(data: bytes, name: str, rule: MaskRule) -> Mask:
+def decode_marks(data: bytes, name: str, rule: MaskRule, image_size: Size | None = None) -> Mask:
     """Return a mask, of an image or of labelme's JSON, with what `rule` marks as its `pixels`.
+
+    `image_size` is that of the image, for `decode_labelme`.
 
     Raises
     ------
     ImageError
         See `decode_mask` and `decode_labelme`.
     """
-    mask = _decode(data, name)
+    mask = _decode(data, name, image_size)
     return replace(mask, pixels=_grown(_above(mask.pixels, rule), rule))
 
 
-def _decode(data: bytes, name: str) -> Mask:
+def _decode(data: bytes, name: str, image_size: Size | None) -> Mask:
     is_json = name.casefold().endswith(".json")
-    return decode_labelme(data, name) if is_json else decode_mask(data, name)
+    return decode_labelme(data, name, image_size) if is_json else decode_mask(data, name)
 
 
 def _above(pixels: Pixels, rule: MaskRule) -> Pixels:
@@ -142,8 +145,8 @@ def _grown(pixels: Pixels, rule: MaskRule) -> Pixels:
     return np.asarray(cv2.dilate(pixels, square), np.uint8)
 
 
-def _look(data: bytes, name: str, rule: MaskRule) -> MaskFacts:
-    mask = _decode(data, name)
+def _look(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> MaskFacts:
+    mask = _decode(data, name, image_size)
     drawn = _above(mask.pixels, rule)
     pixels = _grown(drawn, rule)
     height, width = pixels.shape
