@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.imaging.codec import decode_image
 from kolektor_cli.imaging.marks import decode_mask
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.load import read_image, read_mask
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.reports.cells import DefectCell, defect_cell
@@ -44,7 +44,11 @@ def derive_cell(sample: Sample, image: Pixels, mask: Pixels | None) -> DefectCel
 
 
 def source_page(
-    source: Source, scan: Scan, cells: Mapping[str, DefectCell], jobs: int | None = None
+    source: Source,
+    scan: Scan,
+    cells: Mapping[str, DefectCell],
+    layout: LayoutOptions,
+    jobs: int | None = None,
 ) -> str:
     """Return the page of a source.
 
@@ -56,6 +60,8 @@ def source_page(
         What was found in it.
     cells
         The pictures of its defective samples, by name; see `derive_cell`.
+    layout
+        How it was read.
     jobs
         Number of threads.
 
@@ -66,7 +72,7 @@ def source_page(
     """
     title = f"{source.path.resolve().name}: raw dataset"
     sections = [
-        _overview(scan),
+        _overview(scan, layout),
         chapter("findings", "Findings", *findings_part(scan.findings, _Loader(source, scan), jobs)),
         _same(source, scan, jobs),
         defects_part("Defects", _defects(scan, cells)),
@@ -82,13 +88,18 @@ def _fingerprint(scan: Scan) -> str:
     return fingerprint([*files, *((s.mask, s.mask_sha256) for s in scan.samples)])
 
 
-def _overview(scan: Scan) -> Section:
+def _overview(scan: Scan, layout: LayoutOptions) -> Section:
     samples = scan.samples
+    items: dict[str, list[Sample]] = {}
+    for sample in samples:
+        items.setdefault(sample.item, []).append(sample)
     defective = [sample for sample in samples if sample.label == "defective"]
     severities = Counter(finding.severity for finding in scan.findings)
+    given = [f"{name.replace('_', ' ')} {value}" for name, value in layout.given().items()]
     rows: list[tuple[str, Cell]] = [
         ("release", scan.release),
-        ("items", len({sample.item for sample in samples})),
+        *([("read with", ", ".join(given))] if given else []),
+        ("items", len(items)),
         ("physical items", len({sample.group for sample in samples})),
         ("samples", len(samples)),
         ("good", len(samples) - len(defective)),
@@ -103,18 +114,18 @@ def _overview(scan: Scan) -> Section:
     for what, count in (("image", scan.official_images), ("mask", scan.official_masks)):
         if count is not None:
             rows.append((f"official {what} files", f"{count} of {len(samples)}"))
-    items = folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(samples)))
-    whole = [] if any(sample.official_split for sample in samples) else [items]
-    return chapter("overview", "Overview", facts("The dataset", rows), *whole)
+    parts = [facts("The dataset", rows)]
+    if len(items) < len(samples):
+        parts.append(folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(items))))
+    return chapter("overview", "Overview", *parts)
 
 
 _ITEM_COLUMNS = ("item", "samples", "good", "defective", "width", "height", "defect pixels")
 
 
-def _item_rows(samples: Sequence[Sample]) -> list[tuple[Cell, ...]]:
+def _item_rows(items: Mapping[str, Sequence[Sample]]) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for item, group in groupby(samples, key=lambda sample: sample.item):
-        members = list(group)
+    for item, members in items.items():
         defective = sum(sample.label == "defective" for sample in members)
         rows.append(
             (
