@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -379,7 +379,10 @@ DilateOption: TypeAlias = Annotated[
 
 
 def _expand(
-    name: str, make: Callable[..., object], command: Callable[..., None]
+    name: str,
+    make: Callable[..., object],
+    command: Callable[..., None],
+    without: Collection[str] = (),
 ) -> Callable[..., None]:
     """Give a command the options of which `make` makes its parameter `name`."""
 
@@ -388,7 +391,9 @@ def _expand(
         given = {option: values.pop(option) for option in options}
         command(**{name: make(**given)}, **values)
 
-    options = signature(make, eval_str=True).parameters
+    options = dict(signature(make, eval_str=True).parameters)
+    for option in without:
+        del options[option]
     parameters: list[Parameter] = []
     for parameter in signature(command, eval_str=True).parameters.values():
         parameters += options.values() if parameter.name == name else [parameter]
@@ -405,6 +410,11 @@ def takes_split_options(command: Callable[..., None]) -> Callable[..., None]:
 def takes_layout_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a layout, in place of its parameter `layout`."""
     return _expand("layout", _layout_options, command)
+
+
+def takes_mask_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a layout with masks: its own `--good` means something else."""
+    return _expand("layout", _layout_options, command, without=("good", "defective"))
 
 
 def _split_options(

@@ -1,7 +1,8 @@
 """Masks drawn from the shapes of labelme's JSON files.
 
 The rule is that of labelme's own ``shape_to_mask``: Pillow draws each shape, with its outline, on
-the pixel grid. So the marks are, pixel for pixel, those that labelme exports.
+the pixel grid. So the marks are, pixel for pixel, those that labelme exports. Old versions wrote no
+size of the image; labelme then takes that of the image, and so is done here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from kolektor_cli.errors import ImageError
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.imaging.marks import Mask
 from kolektor_cli.imaging.pixels import Pixels, check_size
 
@@ -35,20 +37,27 @@ class _Shape(msgspec.Struct):
 
 class _File(msgspec.Struct):
     shapes: list[_Shape]
-    width: int = msgspec.field(name="imageWidth")
-    height: int = msgspec.field(name="imageHeight")
+    width: int | None = msgspec.field(name="imageWidth", default=None)
+    height: int | None = msgspec.field(name="imageHeight", default=None)
 
 
-def decode_labelme(data: bytes, name: str, labels: Mapping[str, int] | None = None) -> Mask:
+def decode_labelme(
+    data: bytes,
+    name: str,
+    image_size: Size | None = None,
+    labels: Mapping[str, int] | None = None,
+) -> Mask:
     """Return the mask that the shapes of a labelme file draw, whatever their labels.
 
-    With `labels`, shapes are drawn with the number of their label, from 1 on, later ones over
-    earlier ones; labels that are not among them are `unnamed`.
+    `image_size` is (width, height) of the image in pixels, for a file that does not give them; None
+    if they are not known. With `labels`, shapes are drawn with the number of their label, from 1
+    on, later ones over earlier ones; labels that are not among them are `unnamed`.
 
     Raises
     ------
     ImageError
-        The file is no JSON of labelme, or has a shape of a kind that marks no area.
+        The file is no JSON of labelme, gives no size where none is known, or has a shape of a kind
+        that marks no area.
     """
     try:
         # Not msgspec's own decoder: labelme writes NaN, and Python reads it.
@@ -58,8 +67,9 @@ def decode_labelme(data: bytes, name: str, labels: Mapping[str, int] | None = No
             f"{name}: is no JSON of labelme, the only JSON that is read: {error}; move it out of "
             "the source, or save its marks as an image"
         ) from error
-    check_size(found.width, found.height, name)
-    image = Image.new("L", (found.width, found.height))
+    width, height = _size(found, name, image_size)
+    check_size(width, height, name)
+    image = Image.new("L", (width, height))
     draw = ImageDraw.Draw(image)
     unnamed = set()
     for shape in found.shapes:
@@ -69,6 +79,21 @@ def decode_labelme(data: bytes, name: str, labels: Mapping[str, int] | None = No
             unnamed.add(str(shape.label))
     pixels: Pixels = np.asarray(image, np.uint8)
     return Mask(pixels, tuple(np.unique(pixels).tolist()), unnamed=tuple(sorted(unnamed)))
+
+
+def _size(found: _File, name: str, image_size: Size | None) -> Size:
+    if found.width is not None and found.height is not None:
+        return found.width, found.height
+    if image_size is None:
+        raise ImageError(
+            f"{name}: gives no imageWidth and imageHeight, and its image, unreadable or shown "
+            "turned, cannot tell them; save both with labelme"
+        )
+    width, height = image_size
+    return (
+        width if found.width is None else found.width,
+        height if found.height is None else found.height,
+    )
 
 
 def _draw(draw: ImageDraw.ImageDraw, shape: _Shape, mark: int, name: str) -> None:

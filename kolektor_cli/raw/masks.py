@@ -89,10 +89,11 @@ class MaskReader:
     def __init__(self, source: Source, rule: MaskRule = PLAIN_MASKS) -> None:
         self._source = source
         self._rule = rule
-        self._known: dict[_Blank, MaskFacts] = {}
+        # By the size of the image, too: a file of labelme may take it from there.
+        self._known: dict[tuple[_Blank, Size | None], MaskFacts] = {}
 
-    def read(self, name: str) -> MaskFacts:
-        """Return the facts about a mask.
+    def read(self, name: str, image_size: Size | None = None) -> MaskFacts:
+        """Return the facts about a mask of an image of `image_size`; see `decode_labelme`.
 
         Raises
         ------
@@ -101,12 +102,12 @@ class MaskReader:
         """
         data = self._source.read(name)
         blank = _blank(data)
-        known = self._known.get(blank) if blank else None
+        known = self._known.get((blank, image_size)) if blank else None
         if known:
             return known
-        facts = _look(data, name, self._rule)
+        facts = _look(data, name, self._rule, image_size)
         if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
-            self._known[blank] = facts
+            self._known[blank, image_size] = facts
         return facts
 
 
@@ -116,22 +117,24 @@ def _blank(data: bytes) -> _Blank | None:
     return None if rest.any() else (data[:_START], len(data))
 
 
-def decode_marks(data: bytes, name: str, rule: MaskRule) -> Mask:
+def decode_marks(data: bytes, name: str, rule: MaskRule, image_size: Size | None = None) -> Mask:
     """Return a mask, of an image or of labelme's JSON, with what `rule` marks as its `pixels`.
+
+    `image_size` is that of the image, for `decode_labelme`.
 
     Raises
     ------
     ImageError
         See `decode_mask` and `decode_labelme`.
     """
-    mask = _decode(data, name, rule)
+    mask = _decode(data, name, rule, image_size)
     return replace(mask, pixels=_grown(_above(mask.pixels, rule), rule))
 
 
-def _decode(data: bytes, name: str, rule: MaskRule) -> Mask:
+def _decode(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> Mask:
     numbers = numbers_of(rule) if rule.classes else None
     if name.casefold().endswith(".json"):
-        return decode_labelme(data, name, numbers)
+        return decode_labelme(data, name, image_size, numbers)
     if numbers is None:
         return decode_mask(data, name)
     colors = {color: number for value, number in numbers.items() if (color := color_of(value))}
@@ -151,8 +154,8 @@ def _grown(pixels: Pixels, rule: MaskRule) -> Pixels:
     return np.asarray(cv2.dilate(pixels, square), np.uint8)
 
 
-def _look(data: bytes, name: str, rule: MaskRule) -> MaskFacts:
-    mask = _decode(data, name, rule)
+def _look(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> MaskFacts:
+    mask = _decode(data, name, rule, image_size)
     drawn = _above(mask.pixels, rule)
     pixels = _grown(drawn, rule)
     height, width = pixels.shape

@@ -12,6 +12,7 @@ from kolektor_cli.findings import Finding
 from kolektor_cli.imaging import similarity
 from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import Depth, spread_to_8_bits, to_8_bits
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
@@ -54,6 +55,11 @@ class _ImageFacts:
     orientation: int
     findings: tuple[Finding, ...]
 
+    @property
+    def shown_size(self) -> Size | None:
+        """Width and height in pixels; None if the image is to be shown turned or mirrored."""
+        return (self.width, self.height) if self.orientation == 1 else None
+
 
 def examine(
     source: Source,
@@ -75,14 +81,15 @@ def examine(
         return Examined(name, None, (problem,))
     [image], mask = files.images, next(iter(files.masks), None)
     findings = []
-    facts = None
+    facts = size = None
     try:
         seen = _read_image(source, image, depth)
+        size = seen.shown_size
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
     if mask is not None:
         try:
-            facts = masks.read(mask)
+            facts = masks.read(mask, size)
         except (SourceError, ImageError) as error:
             findings.append(_unreadable(mask, error))
     if findings:

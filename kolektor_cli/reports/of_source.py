@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.imaging.codec import decode_image
@@ -44,7 +43,10 @@ def derive_cell(sample: Sample, image: Pixels, mask: Pixels | None) -> DefectCel
 
 
 def source_page(
-    source: Source, scan: Scan, cells: Mapping[str, DefectCell], jobs: int | None = None
+    source: Source,
+    scan: Scan,
+    cells: Mapping[str, DefectCell],
+    jobs: int | None = None,
 ) -> str:
     """Return the page of a source.
 
@@ -84,12 +86,17 @@ def _fingerprint(scan: Scan) -> str:
 
 def _overview(scan: Scan) -> Section:
     samples = scan.samples
+    items: dict[str, list[Sample]] = {}
+    for sample in samples:
+        items.setdefault(sample.item, []).append(sample)
     defective = [sample for sample in samples if sample.label == "defective"]
     marked = [sample for sample in defective if sample.is_marked]
     severities = Counter(finding.severity for finding in scan.findings)
+    given = [f"{name.replace('_', ' ')} {value}" for name, value in scan.layout.given().items()]
     rows: list[tuple[str, Cell]] = [
         ("release", scan.release),
-        ("items", len({sample.item for sample in samples})),
+        *([("read with", ", ".join(given))] if given else []),
+        ("items", len(items)),
         ("physical items", len({sample.group for sample in samples})),
         ("samples", len(samples)),
         ("good", len(samples) - len(defective)),
@@ -104,18 +111,18 @@ def _overview(scan: Scan) -> Section:
     for what, count in (("image", scan.official_images), ("mask", scan.official_masks)):
         if count is not None:
             rows.append((f"official {what} files", f"{count} of {len(samples)}"))
-    items = folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(samples)))
-    whole = [] if any(sample.official_split for sample in samples) else [items]
-    return chapter("overview", "Overview", facts("The dataset", rows), *whole)
+    parts = [facts("The dataset", rows)]
+    if len(items) < len(samples):
+        parts.append(folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(items))))
+    return chapter("overview", "Overview", *parts)
 
 
 _ITEM_COLUMNS = ("item", "samples", "good", "defective", "width", "height", "defect pixels")
 
 
-def _item_rows(samples: Sequence[Sample]) -> list[tuple[Cell, ...]]:
+def _item_rows(items: Mapping[str, Sequence[Sample]]) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for item, group in groupby(samples, key=lambda sample: sample.item):
-        members = list(group)
+    for item, members in items.items():
         defective = sum(sample.label == "defective" for sample in members)
         rows.append(
             (

@@ -293,7 +293,7 @@ class OneConversion(Envelope, Conversion):
 
 
 class Folds(Envelope):
-    """The trees of all folds."""
+    """The trees of all folds, written or planned."""
 
     folds: list[Conversion]
 
