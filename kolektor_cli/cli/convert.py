@@ -134,7 +134,7 @@ def convert(
 ) -> None:
     """Write the MVTec-AD-style dataset: complete, or not at all.
 
-    'kolektor export' makes YOLO, COCO or labelme files of it.
+    'kolektor export' makes YOLO, COCO, labelme or SegDecNet files of it.
 
     \b
     Example:

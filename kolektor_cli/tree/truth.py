@@ -52,6 +52,8 @@ class TruthImage:
         The part that is not padding: left, top, width and height.
     mask_sha256
         The SHA-256 of its mask's file by the manifest; None of a good image, or without a manifest.
+    sample
+        The name of its sample; None in a tree without a manifest.
     """
 
     path: str
@@ -60,6 +62,7 @@ class TruthImage:
     size: Size
     inside: Rectangle
     mask_sha256: str | None = None
+    sample: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,8 @@ def _images(
         else:
             mask = entries.get(mask_path(path)) if place[1] == "defective" else None
             sha256 = mask.sha256 if mask else None
-            yield TruthImage(path, place[1], entry.group, size, entry.geometry.placement, sha256)
+            inside = entry.geometry.placement
+            yield TruthImage(path, place[1], entry.group, size, inside, sha256, entry.sample)
 
 
 def _size(folder: Path, path: str) -> Size:

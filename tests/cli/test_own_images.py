@@ -70,7 +70,9 @@ def test_views_take_the_layout_options(own: Path, in_tmp_path: Path) -> None:
 def test_views_of_a_tree_take_no_layout(command: str, tree: Path, in_tmp_path: Path) -> None:
     told = error_of(command, tree, "--layout", "pairs", code=2)
     assert f"{tree}: is a tree, which is read without --layout; give its source" in told
-    assert "is a tree, which is read without --masks" in error_of(command, tree, "--masks", "x", code=2)
+    assert "is a tree, which is read without --masks" in error_of(
+        command, tree, "--masks", "x", code=2
+    )
     assert not [*in_tmp_path.glob("show.*"), *in_tmp_path.glob("report.*")]
 
 

@@ -154,7 +154,7 @@ def test_folders_like_those_of_a_tree_are_read_as_asked_for(
 @pytest.mark.parametrize(
     ("layout", "message"),
     [
-        (LayoutOptions(masks="x"), "is a tree, which is read without --masks"),
+        (replace(PAIRS, good="a", masks="x"), "--good and --masks exclude each other"),
         (replace(PAIRS, dilate=2), "--dilate 2 is even"),
         (LayoutOptions("pears"), "not one of"),  # type: ignore[arg-type]
     ],

@@ -436,6 +436,7 @@ class Export(Envelope):
     classes: list[str]
     linked: int
     unlabelled: list[str]
+    weak: list[str]
 
 
 class Synthetic(Envelope):
