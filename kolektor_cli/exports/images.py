@@ -117,7 +117,7 @@ def list_images(truth: GroundTruth, *, weak: bool = False) -> ExportedTree:
     Raises
     ------
     OutputError
-        No image is defective, but for those that are left out.
+        No image is defective, but for those that are left out; or the tree has no masks at all.
     """
     parts: tuple[tuple[SplitName, Sequence[TruthImage]], ...] = (
         ("train", truth.training),
@@ -133,7 +133,7 @@ def list_images(truth: GroundTruth, *, weak: bool = False) -> ExportedTree:
             else:
                 unlabelled.append(image.path)
     classes = {image.kind for image in images if image.source.label == "defective"}
-    if not classes:
+    if not classes or not truth.has_masks:
         raise OutputError(f"{truth.folder}: has no image with a mask, so nothing to label")
     return ExportedTree(truth.category, tuple(images), tuple(sorted(classes)), tuple(unlabelled))
 

@@ -20,6 +20,7 @@ from kolektor_cli.core.scoring import score
 from kolektor_cli.core.showing import show
 from kolektor_cli.core.verification import verify
 from kolektor_cli.errors import OutputError, UsageError
+from kolektor_cli.exports.options import EXPORT_FORMATS
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.scoring.results import Figure
 from kolektor_cli.splits.split import SplitOptions
@@ -222,8 +223,9 @@ def test_pictures_reports_and_exports_say_that_there_are_no_masks(
     page = tmp_path / "page.html"
     report(tree, [tmp_path / "m", tmp_path / "n"], output=page)
     assert "heat map of test/defect/000.png" in page.read_text()
-    with pytest.raises(OutputError, match="has no image with a mask"):
-        export(tree, "yolo", tmp_path / "yolo")
+    for name in EXPORT_FORMATS:
+        with pytest.raises(OutputError, match="has no image with a mask"):
+            export(tree, name, tmp_path / name)
 
 
 @pytest.mark.parametrize("fit", ["thirds", "crop", "square"])
@@ -266,6 +268,8 @@ def test_defects_to_train_on_have_no_masks_either(labelled: Path, tmp_path: Path
     tree = convert(labelled, tmp_path / "out", options).target
     assert len(list((tree / "train/defect").iterdir())) == 2
     assert failures(check(tree, labelled)) == set()
+    with pytest.raises(OutputError, match="has no image with a mask"):
+        export(tree, "segdecnet", tmp_path / "segdecnet")
     folds = replace(options, split=SplitOptions("grouped", folds=2))
     for made in convert_folds(labelled, tmp_path / "folds", folds):
         assert failures(check(made.target, labelled)) == set()
