@@ -117,6 +117,8 @@ class GroundTruth:
         The paths of all images, of every split.
     fingerprint
         That of the manifest; None in a tree without one.
+    release
+        The release that the tree was made of; None in a tree without a manifest.
     leaks
         What is both trained on and tested, in words; None where it is not known.
     training
@@ -130,6 +132,7 @@ class GroundTruth:
     validation: tuple[TruthImage, ...]
     paths: tuple[str, ...]
     fingerprint: str | None
+    release: str | None
     leaks: tuple[str, ...] | None
     training: tuple[TruthImage, ...] = ()
     has_masks: bool = True
@@ -181,6 +184,7 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
         validation=tuple(_images(folder, images, "val", entries)),
         paths=tuple(images),
         fingerprint=found.fingerprint if found else None,
+        release=found.release if found else None,
         leaks=tuple(_leaks(found)) if found else None,
         training=tuple(_images(folder, images, "train", entries)) if training else (),
         has_masks=has_masks,

@@ -189,6 +189,7 @@ def test_scores_are_image_figures_alone(tree: Path) -> None:
     for key in ("pixel_auroc", "pixel_ap", "aupro_0.3", "aupimo"):
         assert model.figures[key] == Figure(None, "the tree has no masks")
     assert model.regions == ()
+    assert score(tree, maps).published == ()
 
 
 def test_foreign_tree_without_masks_is_scored_and_one_with_some_is_not(tree: Path) -> None:
