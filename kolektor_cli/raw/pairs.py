@@ -71,9 +71,9 @@ def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
     """Return whether the images among files have one mask each, and there is no other mask."""
     images, masks, _ = _roles(names, options)
     candidates = candidates_of(images, options)
-    unused = _give_masks(candidates, masks)
-    counts = [(len(f.images), len(f.masks), f.problem) for f in candidates.values()]
-    return bool(counts) and not unused and set(counts) == {(1, 1, None)}
+    _give_masks(candidates, masks)
+    counts = {(len(f.images), len(f.masks), f.problem) for f in candidates.values()}
+    return counts == {(1, 1, None)}
 
 
 def masks_of_images(names: Iterable[str], options: LayoutOptions) -> list[str]:

@@ -194,6 +194,7 @@ def test_scores_are_image_figures_alone(tree: Path) -> None:
 
 def test_foreign_tree_without_masks_is_scored_and_one_with_some_is_not(tree: Path) -> None:
     (tree / "manifest.json").unlink()
+    assert load_tree(tree)["test/defect/000.png"].weak
     tested = [image for image in load_tree(tree) if image.split == "test"]
     maps = {image.path: np.full((6, 4), float(image.label == "defective")) for image in tested}
     [model] = score(tree, maps).models
@@ -229,6 +230,13 @@ def test_pictures_reports_and_exports_say_that_there_are_no_masks(
             export(tree, name, tmp_path / name)
 
 
+def test_dry_run_follows_no_defects_that_are_not_marked(labelled: Path, tmp_path: Path) -> None:
+    planned = plan_conversion(labelled, tmp_path / "out", ConvertOptions(layout=LABELS))
+    assert planned.summary is not None
+    assert (planned.summary.good, planned.summary.defective) == (8, 4)
+    assert planned.summary.defects == ()
+
+
 @pytest.mark.parametrize("fit", ["thirds", "crop", "square"])
 def test_fits_that_cut_are_refused_without_masks(labelled: Path, tmp_path: Path, fit: str) -> None:
     options = ConvertOptions(layout=LABELS, fit=fit, size=(20, 20) if fit != "thirds" else None)  # type: ignore[arg-type]
@@ -260,6 +268,7 @@ def test_codes_that_read_masks_are_refused_and_others_get_no_paths_of_masks(
     for out, name in ((tree, "uniad"), (tree, "anomalib"), (folders, "anomalib")):
         assert verify(out, consumers=name).ok  # type: ignore[arg-type]
     assert not verify(tree, consumers="patchcore").ok
+    (labelled / "ok/0.png").write_bytes(b"")  # a scan finds this
     with pytest.raises(UsageError, match="reads the mask of each defective test image"):
         convert(labelled, tmp_path / "o3", replace(options, consumers="cflow", table=False))
 

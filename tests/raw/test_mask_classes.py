@@ -93,6 +93,12 @@ def test_white_is_one_class_whether_the_mask_is_gray_or_in_color() -> None:
             assert marks(encoded(pixels), f"#ff0000=b,{value}=a").tolist() == [[2, 2], [2, 2]]
 
 
+def test_color_is_no_gray_value() -> None:
+    data = encoded(np.array([[0, 255]], np.uint8))
+    rule = LayoutOptions("pairs", mask_classes="#ff0000=a").mask_rule
+    assert decode_marks(data, "x.png", rule).unnamed == ("255",)
+
+
 def test_values_of_16_bits_are_told_apart() -> None:
     values = np.array([[0, 256, 300]], np.uint16)
     assert marks(encoded(values), "256=a,300=b").tolist() == [[0, 1, 2]]

@@ -234,12 +234,12 @@ def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, lay
         else:
             write_own(tmp_path / "x.png", 0, tmp_path / mask.format(number))
             (tmp_path / "x.png").unlink()
+    (tmp_path / "notes.json").write_bytes(b"{}")
     found = scan_own(tmp_path, LayoutOptions())
     asked = scan_own(tmp_path, PAIRS)
     assert found.layout == PAIRS
     assert found.samples == asked.samples
-    assert [f.code for f in found.findings] == ["layout"]
-    assert not asked.findings
+    assert {f.code for f in found.findings} - {f.code for f in asked.findings} == {"layout"}
     write_own(tmp_path / image.format(3), 3)
     with open_source(tmp_path) as source, pytest.raises(SourceError):
         recognise(source)
