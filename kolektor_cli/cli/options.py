@@ -287,8 +287,8 @@ SplitFileOption: TypeAlias = Annotated[
 LayoutOption: TypeAlias = Annotated[
     LayoutName | None,
     typer.Option(
-        help="Images and masks of your own; 'kolektor docs own-data' tells more. Default: a "
-        "Kolektor dataset, recognised.",
+        help="Images of your own, with masks or without; 'kolektor docs own-data' tells more. "
+        "Default: what is recognised.",
         show_default=False,
         rich_help_panel=OF_SOURCE,
     ),
@@ -334,7 +334,7 @@ MaskThresholdOption: TypeAlias = Annotated[
     typer.Option(
         metavar="T",
         help="Mask values above T, of 0 to 255, are defect, however many there are: 127 for "
-        "smooth edges, 0 for classes.",
+        "smooth edges, 0 for classes that are all one.",
         rich_help_panel=OF_SOURCE,
     ),
 ]
