@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from typing import TypeAlias, TypeVar
 
 from kolektor_cli.errors import KolektorError, LimitError, UsageError
@@ -43,7 +43,22 @@ def parallel_map(
     progress: Progress = no_progress,
     executor: Executor | None = None,
 ) -> list[Result]:
-    """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+    """Return ``function(item)`` for each item, in the order of the items; see `parallel_iter`."""
+    with closing(parallel_iter(function, items, jobs, progress, executor)) as results:
+        return list(results)
+
+
+def parallel_iter(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    executor: Executor | None = None,
+) -> Generator[Result, None, None]:
+    """Yield ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+
+    Who may leave it before its end must close it: then waiting work is dropped, and running work
+    waited for.
 
     There are never more than 16 threads, or two a processor: more take memory and help nothing.
 
@@ -62,22 +77,23 @@ def parallel_map(
     jobs = jobs or default_jobs()
     if executor is None:
         jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
-    results: list[Result] = []
+    done = 0
     pending: deque[Future[Result]] = deque()
     with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
         try:
             for item in items:
                 pending.append(_submit(pool, function, item))
                 # A queue of a few items for each thread keeps all threads busy.
-                if len(pending) >= 4 * jobs:
-                    results.append(pending.popleft().result())
-                    progress(len(results), len(items))
+                while len(pending) >= 4 * jobs:
+                    yield pending.popleft().result()
+                    done += 1
+                    progress(done, len(items))
             while pending:
-                results.append(pending.popleft().result())
-                progress(len(results), len(items))
+                yield pending.popleft().result()
+                done += 1
+                progress(done, len(items))
         finally:
             wait([future for future in pending if not future.cancel()])
-    return results
 
 
 def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,7 +14,7 @@ from kolektor_cli.findings import Finding, Severity
 from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, Thumbnails
-from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.io.parallel import Progress, no_progress, parallel_iter, parallel_map
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.duplicates import (
     find_contradictions,
@@ -26,6 +28,7 @@ from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
 from kolektor_cli.raw.official import deviations, official_names, renamings, wrong_labels
+from kolektor_cli.raw.pairing import pairing_problem
 from kolektor_cli.raw.reading import Derive, Derived, Examined, examine
 from kolektor_cli.raw.releases import Release, kolektorsdd_boxes
 from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
@@ -114,15 +117,19 @@ def scan_and_derive(
     depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Scan, dict[str, Derived]]:
     """Return the scan of a source, and what `derive` returns for each sample, by name.
 
     Each file is decoded once for both. Several threads call `derive` at once, before duplicates and
     official images are known: a sample may be left out later, or get its official name, and its
-    group is still its item.
+    group is still its item. With an `executor`, all this is done by `jobs` workers of it, in other
+    processes or on other machines.
     """
-    seen, derived = _examine_all(source, derive, layout, depth, trust_masks, jobs, progress)
+    seen, derived = _examine_all(
+        source, derive, layout, depth, trust_masks, jobs, executor, progress
+    )
     release = seen.release
     run = partial(parallel_map, jobs=jobs)
     same = find_duplicates(source, seen.samples, seen.thumbnails, run)
@@ -180,14 +187,18 @@ def _examine_all(
     depth: Depth,
     trust_masks: bool,
     jobs: int | None,
+    executor: Executor | None,
     progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
     release, candidates, findings = find_candidates(source, layout)
-    ordered = sorted(candidates, key=natural_key)
+    for name, files in candidates.items():
+        files.problem = pairing_problem(name, files, release, no_mask=layout.no_mask)
     masks = MaskReader(source, layout.mask_rule)
-    examine_one = partial(examine, source, masks, release, candidates, derive, depth, layout)
-    examined, thumbnails = _with_thumbnails(examine_one, ordered, jobs, progress)
+    examine_one = partial(examine, source, masks, release.largest_defect, derive, depth, layout)
+    ordered = sorted(candidates.items(), key=lambda named: natural_key(named[0]))
+    with closing(parallel_iter(examine_one, ordered, jobs, progress, executor)) as results:
+        examined, thumbnails = _with_thumbnails(results, len(ordered))
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
     found = dict.fromkeys(finding for result in examined for finding in result.findings)
@@ -233,25 +244,20 @@ def _with_name(sample: Sample, name: str) -> Sample:
 
 
 def _with_thumbnails(
-    examine_one: Callable[[str], Examined[Derived]],
-    names: Sequence[str],
-    jobs: int | None,
-    progress: Progress,
+    results: Iterable[Examined[Derived]], number: int
 ) -> tuple[list[Examined[Derived]], Thumbnails]:
-    """Return the examined candidates, and their thumbnails in the rows of an array, zeros for none.
+    """Return a number of results, and their thumbnails in the rows of an array, zeros for none.
 
     Thousands of small arrays between the buffers of images would keep that memory from being used
     again.
     """
-    thumbnails = np.zeros((len(names), THUMBNAIL_LENGTH), np.int8)
-
-    def examine_at(index: int) -> Examined[Derived]:
-        result = examine_one(names[index])
+    thumbnails = np.zeros((number, THUMBNAIL_LENGTH), np.int8)
+    examined = []
+    for row, result in enumerate(results):
         if result.thumbnail is not None:
-            thumbnails[index] = result.thumbnail
-        return replace(result, thumbnail=None)
-
-    return parallel_map(examine_at, range(len(names)), jobs, progress), thumbnails
+            thumbnails[row] = result.thumbnail
+        examined.append(replace(result, thumbnail=None))
+    return examined, thumbnails
 
 
 def _is_of_boxes(release: Release, examined: Iterable[Examined[Derived]]) -> bool:
