@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from kolektor_cli.errors import KolektorError, LimitError, UsageError
@@ -16,6 +17,9 @@ _PATIENCE = 10
 
 _ENOUGH_THREADS = 16
 """Threads that keep a slow disk or a network busy, on however few processors."""
+
+_MOST_BUNDLED = 32
+"""The most items that an executor gets at a time: a scheduler takes milliseconds for each task."""
 
 Item = TypeVar("Item")
 
@@ -67,7 +71,8 @@ def parallel_iter(
     and waited for running work, so that the caller can remove its files.
 
     An `executor` replaces the threads, with work for `jobs` of them, and stays open. If it runs in
-    other processes, function, items and results are pickled.
+    other processes, function, items and results are pickled. It gets several of many items at a
+    time.
 
     Raises
     ------
@@ -75,25 +80,50 @@ def parallel_iter(
         A thread cannot be started.
     """
     jobs = jobs or default_jobs()
-    if executor is None:
-        jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
     done = 0
-    pending: deque[Future[Result]] = deque()
-    with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
-        try:
-            for item in items:
-                pending.append(_submit(pool, function, item))
-                # A queue of a few items for each thread keeps all threads busy.
-                while len(pending) >= 4 * jobs:
-                    yield pending.popleft().result()
-                    done += 1
-                    progress(done, len(items))
-            while pending:
-                yield pending.popleft().result()
+    with closing(_bundles(function, items, jobs, executor)) as bundles:
+        for bundle in bundles:
+            for result in bundle:
+                yield result
                 done += 1
                 progress(done, len(items))
-        finally:
-            wait([future for future in pending if not future.cancel()])
+
+
+def _bundles(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    executor: Executor | None,
+) -> Generator[Sequence[Result], None, None]:
+    """Yield the results of one item after the other; with an executor, of several at a time."""
+    if executor is None:
+        jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
+        with ThreadPoolExecutor(jobs) as pool:
+            yield from _in_order(pool, partial(_each, function), ((i,) for i in items), jobs)
+        return
+    size = max(1, min(_MOST_BUNDLED, len(items) // (8 * jobs)))
+    bundles = (items[start : start + size] for start in range(0, len(items), size))
+    yield from _in_order(executor, partial(_each, function), bundles, jobs)
+
+
+def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def _in_order(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[Result]:
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(_submit(executor, function, item))
+            # A queue of a few items for each thread keeps all threads busy.
+            while len(pending) >= 4 * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        wait([future for future in pending if not future.cancel()])
 
 
 def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:

@@ -268,6 +268,21 @@ def test_what_pairs_have_told_need_not_be_compared(monkeypatch: pytest.MonkeyPat
     assert found == [(0, index) for index in range(1, 40)]
 
 
+def test_who_has_enough_pairs_of_an_image_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = draw_image(1, 160, 400)
+    monkeypatch.setattr(duplicates, "_ENOUGH", 4)
+    monkeypatch.setattr(duplicates, "_BLOCK", 2)
+    found: list[tuple[int, int]] = []
+
+    def until_ten(_index: int, others: Indices) -> np.ndarray:
+        return np.full(len(others), len(found) < 10)
+
+    thumbnails = np.stack([thumbnail(image)] * 40)
+    for pair in find_same(thumbnails, lambda _: close_up(image), until_ten):
+        found.append(pair)  # noqa: PERF402  (`until_ten` reads it meanwhile)
+    assert found == [(0, index) for index in range(1, 13)]
+
+
 def test_uniform_close_ups_match_none() -> None:
     plain, other = (
         close_up(image) for image in (np.full((60, 40), 7, np.uint8), draw_image(1, 40, 60))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from kolektor_cli.imaging import similarity
+from kolektor_cli.imaging.similarity import CloseUp
 from kolektor_cli.io.source import open_source
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.scan import Scan, scan_source
@@ -52,8 +55,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("number", [MANY_ALIKE, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("kind", ["file", "near"])
 def test_all_pairs_of_few_are_told_and_of_many_those_with_the_first(
-    root: Path, number: int, kind: str
+    root: Path, number: int, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(similarity, "_ENOUGH", 1)
     names = [f"a{index}" for index in range(number)]
     for index, name in enumerate(names):
         write_pixels(root / f"{name}.png", BLANK if kind == "file" else taken_again(index))
@@ -111,6 +115,23 @@ def test_few_that_are_left_of_many_alike_stay_together(root: Path) -> None:
     kept = [pair for pair in found.duplicates if {pair.first, pair.second} <= left]
     if len(left) <= MANY_ALIKE:
         assert len(kept) == len(left) * (len(left) - 1) / 2
+
+
+def test_many_alike_are_not_all_compared(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(4 * MANY):
+        write_pixels(root / f"a{index}.png", taken_again(index))
+    monkeypatch.setattr(similarity, "_ENOUGH", 1)
+    compared = 0
+    are_same = similarity.are_same
+
+    def counted(first: CloseUp, others: Sequence[CloseUp]) -> list[bool]:
+        nonlocal compared
+        compared += len(others)
+        return are_same(first, others)
+
+    monkeypatch.setattr(similarity, "are_same", counted)
+    assert scan(root).distinct == 7
+    assert compared < 8 * MANY
 
 
 def test_balanced_split_keeps_many_alike_on_one_side(root: Path) -> None:
