@@ -66,7 +66,7 @@ types: $(READY)
 # Compiled first, as pip does with what it installs for its users.
 bench: $(READY)
 	$(BIN)/python -m compileall -q kolektor_cli
-	$(BIN)/python tests/bench.py $(if $(TIMES),--times $(TIMES))
+	$(BIN)/python tests/bench.py $(if $(TIMES),--times $(TIMES)) $(if $(OWN),--own $(OWN))
 
 # The source archive, and the wheel that is built from it, tried in an environment of its own.
 package: $(READY)

@@ -24,6 +24,10 @@ DUPLICATE_TITLES: Mapping[DuplicateKind, str] = MappingProxyType(
 )
 """What the kinds are called in tables and captions."""
 
+MANY_ALIKE = 32
+"""The most samples of one picture of which every pair is told. Of n samples there are n (n - 1) / 2
+pairs; where there are more samples, each is paired with the first good and the first defective."""
+
 LABELS: tuple[Label, ...] = ("good", "defective")
 
 

@@ -5,6 +5,7 @@ turn; seconds are medians, and so are ratios, of the pairs of one turn: ratios o
 which depends less than the clock on what else the machine does. Memory is the largest resident size
 of one process. With ``--times N`` (``make bench TIMES=10``) a synthetic dataset of N times the size
 is converted and verified, too: 10 takes 1 GB for the images, 4.5 GB for the trees and some minutes.
+With ``--own N`` (``make bench OWN=100000``) so are N small images of no dataset: 100000 take 2 GB.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ ITEMS = 50
 # A process counts the memory of this one from which it was started: nothing large is imported here.
 KOLEKTOR = [sys.executable, "-m", "kolektor_cli"]
 REFERENCE = [sys.executable, str(Path(__file__).with_name("reference.py"))]
+DRAW_OWN = [sys.executable, str(Path(__file__).with_name("draw_own.py"))]
 DRAW_MAPS = [sys.executable, str(Path(__file__).with_name("draw_maps.py"))]
 # It keeps freed memory, as the tool does (`kolektor_cli.cli.app`).
 KEEPING = ["env", f"MALLOC_TRIM_THRESHOLD_={2**28}", f"MALLOC_MMAP_THRESHOLD_={2**23}"]
@@ -206,6 +208,19 @@ def measure_large(work: Path, times: int, small: Path) -> tuple[Runs, list[Goal]
     return runs, goals
 
 
+def measure_own(work: Path, number: int) -> Runs:
+    """Inspect, convert and verify so many small images of no dataset."""
+    own, tree = work / "own", work / "tree"
+    run([*DRAW_OWN, str(own), str(number)])
+    layout = ("--layout", "pairs", "--no-mask", "good")
+    commands = {
+        "inspect": [*KOLEKTOR, "inspect", str(own), *layout],
+        "convert": [*KOLEKTOR, "convert", str(own), str(tree), *layout],
+        "verify": [*KOLEKTOR, "verify", str(tree)],
+    }
+    return {f"{verb}, {number} own images": [run(command)] for verb, command in commands.items()}
+
+
 def tabulate(title: str, runs: Runs, goals: Sequence[Goal]) -> list[Table]:
     """Set figures beside goals, and below what each command took."""
     compared = Table(title=title, title_justify="left")
@@ -231,7 +246,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure the tool against its goals.")
     parser.add_argument("--times", type=int, default=0, metavar="N", help="and on N times the size")
-    times = parser.parse_args().times
+    parser.add_argument("--own", type=int, default=0, metavar="N", help="and on N own images")
+    options = parser.parse_args()
+    times = options.times
     # As pip does when it installs: else every process would compile the sources again.
     compile_dir(Path(kolektor_cli.__file__).parent, quiet=1)
     with tempfile.TemporaryDirectory(prefix="kolektor-bench-") as place:
@@ -243,6 +260,8 @@ def main() -> None:
             run([*KOLEKTOR, "sample", str(small)])
             more, further = measure_large(work, times, small)
             runs, goals = runs | more, goals + further
+        if options.own:
+            runs |= measure_own(work, options.own)
         title = f"{name}, {os.cpu_count()} processors, {RUNS} runs in turn"
         for table in tabulate(title, runs, goals):
             Console(width=100).print(table)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
+
+import numpy as np
 
 from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.findings import Finding, Severity
 from kolektor_cli.imaging.codec import decode_plain
 from kolektor_cli.imaging.pixels import to_gray
 from kolektor_cli.imaging.png import read_png
-from kolektor_cli.imaging.similarity import CloseUp, close_up, confirmed_pairs, similar_pairs
+from kolektor_cli.imaging.similarity import (
+    THUMBNAIL_LENGTH,
+    Chosen,
+    CloseUp,
+    Indices,
+    close_up,
+    find_same,
+)
 from kolektor_cli.io.parallel import parallel_map
+from kolektor_cli.samples import MANY_ALIKE
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.read import Tree, read_file, without_padding
 from kolektor_cli.tree.same import is_test, is_train, same_pictures
@@ -49,29 +59,37 @@ def _identical(tree: Tree) -> Iterator[Finding]:
 
 
 def _near(tree: Tree, severity: Severity, jobs: int | None) -> Iterator[Finding]:
+    if tree.manifest and tree.manifest.options.get("duplicates") == "exact":
+        message = "not looked for: only equal pixels count, as the source was read"
+        yield Finding("info", "exact-duplicates", "", message)
+        return
+    shown = {path: facts for path, facts in tree.pngs.items() if facts.thumbnail is not None}
+    paths = list(shown)
+    thumbnails = np.array([facts.thumbnail for facts in shown.values()], np.int8)
+    sides = np.array([is_train(path) - is_test(path) for path in paths], np.intp)
+    numbers: dict[Hashable, int] = {}
+    known_by = [(facts.size, facts.pixels_sha256) for facts in shown.values()]
+    pixels = np.array([numbers.setdefault(known, len(numbers)) for known in known_by], np.intp)
+    told = np.zeros(len(paths), np.intp)
+
+    def wanted(index: int, others: Indices) -> Chosen:
+        on_both_sides = sides[index] * sides[others] < 0
+        tested = others if sides[index] > 0 else index
+        other_pixels = pixels[index] != pixels[others]
+        return np.asarray(on_both_sides & other_pixels & (told[tested] < MANY_ALIKE), np.bool_)
+
     run = partial(parallel_map, jobs=jobs)
-    paths = [path for path, facts in tree.pngs.items() if facts.thumbnail is not None]
-    found = (tree.pngs[path].thumbnail for path in paths)
-    similar = similar_pairs([one for one in found if one is not None], run)
-    on_both_sides = [pair for pair in sorted(similar) if _leak(tree, paths, pair)]
-    for pair in confirmed_pairs(on_both_sides, lambda index: _look(tree, paths[index]), run):
-        leak = _leak(tree, paths, pair)
-        if leak:
-            message = f"is the picture {leak[1]}, taken or encoded again, or mirrored"
-            yield Finding(severity, "near-leak", leak[0], message)
+    look = partial(_look, tree, paths)
+    for i, j in find_same(thumbnails.reshape(-1, THUMBNAIL_LENGTH), look, wanted, run):
+        tested, trained = (j, i) if sides[i] > 0 else (i, j)
+        told[tested] += 1
+        if told[tested] <= MANY_ALIKE:
+            message = f"is the picture {paths[trained]}, taken or encoded again, or mirrored"
+            yield Finding(severity, "near-leak", paths[tested], message)
 
 
-def _leak(tree: Tree, paths: Sequence[str], pair: tuple[int, int]) -> tuple[str, str] | None:
-    """Return a pair as (tested, trained), or None if both are on one side or have equal pixels."""
-    first, second = (paths[index] for index in pair)
-    tested, trained = (second, first) if is_train(first) else (first, second)
-    pixels = [(tree.pngs[path].size, tree.pngs[path].pixels_sha256) for path in (first, second)]
-    if is_test(tested) and is_train(trained) and pixels[0] != pixels[1]:
-        return tested, trained
-    return None
-
-
-def _look(tree: Tree, path: str) -> CloseUp:
+def _look(tree: Tree, paths: Sequence[str], index: int) -> CloseUp:
+    path = paths[index]
     pixels = decode_plain(read_png(read_file(tree.path / path), path), path)
     return close_up(without_padding(to_gray(pixels)))
 

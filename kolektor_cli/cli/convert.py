@@ -116,7 +116,7 @@ def convert(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Write on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
+            help="Work on the Dask cluster of this scheduler, which shares SOURCE and OUT.",
             rich_help_panel=OF_RUN,
         ),
     ] = None,
@@ -177,8 +177,7 @@ def convert(
         skip_bad=skip_bad,
         trust_masks=trust_masks,
     )
-    # On a cluster, the files are written after the source is scanned, not meanwhile.
-    with console.progress(steps=2 if dask else 1) as progress:
+    with console.progress() as progress:
         if all_folds and dry_run:
             folds = plan_folds(source, out, options, force=force, jobs=jobs, progress=progress)
         elif all_folds:

@@ -12,7 +12,7 @@ import typer
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.raw.layout_options import LayoutName, LayoutOptions, NoMask
+from kolektor_cli.raw.layout_options import Duplicates, LayoutName, LayoutOptions, NoMask
 from kolektor_cli.splits.split import ProtocolName, SideDefects, SplitOptions, TrainDefects
 from kolektor_cli.tree.fit import AskedSize, FitName
 
@@ -378,6 +378,16 @@ DilateOption: TypeAlias = Annotated[
 ]
 
 
+DuplicatesOption: TypeAlias = Annotated[
+    Duplicates | None,
+    typer.Option(
+        help="Only images with equal pixels are the same picture; default: those taken or encoded "
+        "again, too.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+
 def _expand(
     name: str,
     make: Callable[..., object],
@@ -452,6 +462,7 @@ def _layout_options(
     mask_threshold: MaskThresholdOption = None,
     mask_classes: MaskClassesOption = None,
     dilate: DilateOption = None,
+    duplicates: DuplicatesOption = None,
 ) -> LayoutOptions:
     return LayoutOptions(
         layout,
@@ -464,6 +475,7 @@ def _layout_options(
         mask_threshold,
         mask_classes,
         dilate,
+        duplicates,
     )
 
 

@@ -149,8 +149,8 @@ def convert(
     jobs
         Number of threads; by default one a processor.
     dask
-        Address of the scheduler of a Dask cluster that is to write. All its workers must have
-        `source` and `out` at the same paths.
+        Address of the scheduler of a Dask cluster that is to read and write. All its workers must
+        have `source` and `out` at the same paths.
     progress
         Called with step, number done and total.
 
@@ -192,7 +192,7 @@ def convert_folds(
     """Write a tree for each fold of a protocol: ``out/fold0``, ``out/fold1``, ... get them.
 
     Each is what `convert` writes for that fold. The source is scanned once, and equal files are
-    hard links where the file system has them and no cluster writes. The first tree gets its name
+    hard links where the file system has them. The first tree gets its name
     after all are written; each appears complete, or not at all.
 
     Parameters are those of `convert`; the protocol in `options` is ``vicos`` or ``grouped``, and
@@ -248,7 +248,7 @@ def _convert(
         refuse_existing(tree.target, tree.beside, force=force)
     with _writers(dask, jobs) as (executor, writers), ExitStack() as stack:
         stages = [stack.enter_context(staged(tree.target)) for tree in trees]
-        scan, made = _scan(source, trees[0], None if executor else stages[0], jobs, progress)
+        scan, made = _scan(source, trees[0], stages[0], writers, progress, executor)
         progress("planning", 0, 0)
         views = view_samples(trees[0].fit, source, scan.samples, jobs=jobs)
         planned = [_plan(scan, tree, views) for tree in trees]
@@ -415,7 +415,7 @@ def _require_known(options: ConvertOptions) -> None:
 
 @contextmanager
 def _writers(dask: str | None, jobs: int | None) -> Iterator[tuple[Executor | None, int | None]]:
-    """Provide the executor that writes and its number of workers; None for threads."""
+    """Provide the executor that reads and writes, and its number of workers; None for threads."""
     if dask is None:
         yield None, jobs
         return
@@ -424,7 +424,12 @@ def _writers(dask: str | None, jobs: int | None) -> Iterator[tuple[Executor | No
 
 
 def _scan(
-    source: Source, choices: _Choices, stage: Path | None, jobs: int | None, progress: StepProgress
+    source: Source,
+    choices: _Choices,
+    stage: Path | None,
+    jobs: int | None,
+    progress: StepProgress,
+    executor: Executor | None = None,
 ) -> tuple[Scan, dict[str, tuple[DerivedView, ...]]]:
     """Scan the source; where there is a stage, write the output files of each sample to it."""
     options = choices.options
@@ -436,7 +441,8 @@ def _scan(
             source, layout=layout, depth=depth, trust_masks=trust, jobs=jobs, progress=told
         )
     else:
-        derive = partial(derive_sample, make_folder(stage), choices.fit, options.color)
+        folder = make_folder(stage).absolute()
+        derive = partial(derive_sample, folder, choices.fit, options.color)
         scan, made = scan_and_derive(
             source,
             derive,
@@ -444,6 +450,7 @@ def _scan(
             depth=depth,
             trust_masks=trust,
             jobs=jobs,
+            executor=executor,
             progress=told,
         )
     require_usable(scan, skip_bad=options.skip_bad)

@@ -18,8 +18,7 @@ because both limits lie in wide gaps.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -74,16 +73,41 @@ _LEAST_CLIP = 0.5
 _BLOCK = 256
 """Thumbnails to compare at a time; larger blocks take more memory and save little time."""
 
-Pairs: TypeAlias = list[tuple[int, int]]
+_AT_ONCE = 8
+"""Blocks to compare before what they found is used: it bounds the memory of candidates."""
 
-Run: TypeAlias = Callable[[Callable[[int], Any], Sequence[int]], Iterable[Any]]
-"""Calls a function with each of several numbers, in order, like ``map``."""
+_SUMMARY = 128
+"""Values in the summary of a thumbnail: fewer rule out too few pairs, more take too long."""
+
+_SAMPLE = 1024
+"""Thumbnails from which it is learnt which values to keep in a summary."""
+
+_FEW = 1024
+"""Thumbnails of which whole ones are compared sooner than summaries are made."""
+
+_SLACK = 1e-4
+"""What rounding may take from the bound of a correlation, and more."""
+
+_ENOUGH = 1024
+"""Candidates to look at closely before it is asked again which are wanted."""
+
+Run: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Calls a function with each of several values, in order, like ``map``."""
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+"""Indices of images, ascending."""
+
+Chosen: TypeAlias = npt.NDArray[np.bool_]
+"""For each of several images whether it is chosen."""
+
+Wanted: TypeAlias = Callable[[int, Indices], Chosen]
+"""Returns of an image and several later ones with which of them it is worth comparing."""
 
 Thumbnail: TypeAlias = npt.NDArray[np.int8]
 """Detail of one image, flat, scaled to the range from -127 to 127; all 0 for a uniform image."""
 
-Thumbnails: TypeAlias = Sequence[Thumbnail] | npt.NDArray[np.int8]
-"""A sequence of thumbnails, or an array with a thumbnail in each row."""
+Thumbnails: TypeAlias = npt.NDArray[np.int8]
+"""Thumbnails of several images, one in each row: number x `THUMBNAIL_LENGTH`."""
 
 CloseUp: TypeAlias = npt.NDArray[np.int8]
 """Finer detail of one image, height x width, scaled like a thumbnail."""
@@ -140,35 +164,94 @@ def _shrunk(pixels: Pixels, size: Size) -> Pixels:
     return pixels
 
 
-def similar_pairs(thumbnails: Thumbnails, run: Run = map) -> Pairs:
-    """Return the indices (i, j), i < j, of all candidates: pairs worth a closer look.
+def similar_images(thumbnails: Thumbnails, run: Run = map) -> Iterator[tuple[int, Indices]]:
+    """Yield candidates, pairs worth a closer look: the index of an image, and those of later ones.
 
-    Multiplies each block of thumbnails with all later ones: memory grows with the number of images,
-    time with its square. `run` calls a function for each block, like ``map``, and may use threads.
+    The time grows with the square of the number of images, but of most pairs only summaries are
+    compared. Memory grows with the number of images. `run` calls a function for each of several
+    blocks, like ``map``, and may use threads.
+
+    A thumbnail's summary holds its `_SUMMARY` greatest principal components, and the length of all
+    that is left. By the inequality of Cauchy and Schwarz, what is left of two thumbnails adds to
+    their correlation at most the product of its lengths: so the correlation of two summaries is
+    never below that of the thumbnails, and no candidate is missed.
     """
+    summaries = _summaries(thumbnails, run) if len(thumbnails) > _FEW else None
     starts = range(0, len(thumbnails), _BLOCK)
-    # BLAS threads beside those of `run` would spin while they wait for each other.
-    with threadpool_limits(1, user_api="blas"):
-        found = run(partial(_pairs_of_block, thumbnails), starts)
-        return [pair for pairs in found for pair in pairs]
+    for first in range(0, len(starts), _AT_ONCE):
+        compare = partial(_compare_block, thumbnails, summaries)
+        blocks = starts[first : first + _AT_ONCE]
+        for start, (columns, found) in zip(blocks, run(compare, blocks), strict=True):
+            for row in np.flatnonzero(found.any(axis=1)).tolist():
+                yield start + row, columns[found[row]]
 
 
-def _pairs_of_block(thumbnails: Thumbnails, start: int) -> Pairs:
-    """Compare a block of thumbnails with itself and all later ones."""
-    pairs = []
-    block = _parts_of_thumbnails(thumbnails[start : start + _BLOCK])
-    for other in range(start, len(thumbnails), _BLOCK):
-        others = _parts_of_thumbnails(thumbnails[other : other + _BLOCK])
-        correlations = _best_correlations(block, others)
-        for i, j in np.argwhere(correlations >= CANDIDATE).tolist():
-            if start + i < other + j:
-                pairs.append((start + i, other + j))
-    return pairs
+def _summaries(thumbnails: Thumbnails, run: Run) -> list[_Floats]:
+    """Return summaries as four parts, like those of `_symmetric_parts`."""
+    basis = _basis(_parts_of_thumbnails(thumbnails[:: -(-len(thumbnails) // _SAMPLE)]))
+    # No way of mirroring negates the first part, which has the lengths.
+    widths = [vectors.shape[1] + (number == 0) for number, vectors in enumerate(basis)]
+    summaries = [np.empty((len(thumbnails), width), np.float32) for width in widths]
+
+    def summarise(start: int) -> None:
+        block = slice(start, start + _BLOCK)
+        rest = []
+        parts = _parts_of_thumbnails(thumbnails[block])
+        for part, vectors, summary in zip(parts, basis, summaries, strict=True):
+            values = part @ vectors
+            summary[block, : vectors.shape[1]] = values
+            rest.append(np.asarray(part - values @ vectors.T, np.float32))
+        summaries[0][block, -1] = _lengths(rest)
+
+    for _ in run(summarise, range(0, len(thumbnails), _BLOCK)):
+        pass
+    return summaries
+
+
+def _basis(parts: Sequence[_Floats]) -> list[_Floats]:
+    """Return the greatest principal components of four parts, each in a column."""
+    found = [np.linalg.eigh(part.T @ part) for part in parts]
+    least = np.sort(np.concatenate([values for values, _ in found]))[-_SUMMARY]
+    return [vectors[:, values >= least] for values, vectors in found]
+
+
+def _compare_block(
+    thumbnails: Thumbnails, summaries: list[_Floats] | None, start: int
+) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    """Compare a block of thumbnails with itself and all later ones.
+
+    Returns indices of images, a column for each, and in a row for each image of the block with
+    which of these it is a candidate.
+    """
+    rows = np.arange(start, min(start + _BLOCK, len(thumbnails)))
+    columns = np.arange(start, len(thumbnails))
+    if summaries is not None:
+        columns = columns[_may_match(summaries, start)]
+    block = _parts_of_thumbnails(thumbnails[rows])
+    found = np.zeros((len(rows), len(columns)), np.bool_)
+    for first in range(0, len(columns), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        others = _parts_of_thumbnails(thumbnails[columns[part]])
+        found[:, part] = _best_correlations(block, others) >= CANDIDATE
+    return columns, found & (columns > rows[:, np.newaxis])
+
+
+def _may_match(summaries: list[_Floats], start: int) -> Chosen:
+    """Return which thumbnails from `start` on may be candidates with one of the block there."""
+    block = [part[start : start + _BLOCK] for part in summaries]
+    found = []
+    for first in range(start, len(summaries[0]), _BLOCK):
+        others = [part[first : first + _BLOCK] for part in summaries]
+        bounds = _best_correlations(block, others)
+        if first == start:
+            np.fill_diagonal(bounds, 0)
+        found.append(bounds.max(axis=0) >= CANDIDATE - _SLACK)
+    return np.concatenate(found)
 
 
 def _parts_of_thumbnails(thumbnails: Thumbnails) -> list[_Floats]:
     width, height = THUMBNAIL_SIZE
-    return _symmetric_parts(np.asarray(thumbnails, np.int16).reshape(-1, height, width))
+    return _symmetric_parts(thumbnails.astype(np.int16).reshape(-1, height, width))
 
 
 def _symmetric_parts(details: npt.NDArray[np.int16] | _Floats) -> list[_Floats]:
@@ -187,11 +270,16 @@ def _symmetric_parts(details: npt.NDArray[np.int16] | _Floats) -> list[_Floats]:
         left, right = half[:, :, : width // 2], half[:, :, : width // 2 - 1 : -1]
         quarters += [left + right, left - right]
     parts = [quarter.reshape(number, -1).astype(np.float32) for quarter in quarters]
-    squares = np.sum([np.einsum("ij,ij->i", part, part) for part in parts], axis=0)
-    lengths = np.maximum(np.sqrt(squares), np.float32(1))
+    lengths = np.maximum(_lengths(parts), np.float32(1))
     for part in parts:
         part /= lengths[:, np.newaxis]
     return parts
+
+
+def _lengths(parts: Sequence[_Floats]) -> _Floats:
+    """Return the length of each row of several parts together."""
+    squares = np.sum([np.einsum("ij,ij->i", part, part) for part in parts], axis=0)
+    return np.asarray(np.sqrt(squares), np.float32)
 
 
 def _best_correlations(first: list[_Floats], second: list[_Floats]) -> _Floats:
@@ -225,24 +313,55 @@ def _without_mean(details: npt.NDArray[np.int8]) -> _Floats:
     return np.asarray(values - values.mean(axis=(1, 2), keepdims=True), np.float32)
 
 
-def confirmed_pairs(pairs: Pairs, look: Callable[[int], CloseUp], run: Run = map) -> Pairs:
-    """Return those of some candidates that are the same picture, in their order.
+def find_same(
+    thumbnails: Thumbnails, look: Callable[[int], CloseUp], wanted: Wanted, run: Run = map
+) -> Iterator[tuple[int, int]]:
+    """Yield the indices (i, j), i < j, of images that are the same picture, in ascending order.
 
-    `look` returns the close-up of an image by its index; each image is asked for once. `run` calls
-    functions like ``map``, and may use threads.
+    Parameters
+    ----------
+    thumbnails
+        The thumbnail of each image.
+    look
+        Returns the close-up of an image by its index; each image is asked for once.
+    wanted
+        Says which candidates to compare. It is asked again as pairs are yielded, so it may refuse
+        those that tell nothing new.
+    run
+        Calls functions like ``map``, and may use threads.
     """
-    indices = sorted({index for pair in pairs for index in pair})
-    close_ups = dict(zip(indices, run(look, indices), strict=True))
-    partners = defaultdict(list)
-    for first, second in pairs:
-        partners[first].append(second)
+    close_ups: dict[int, CloseUp] = {}
 
-    def confirm(first: int) -> Pairs:
-        others = partners[first]
+    def confirm(candidates: tuple[int, Indices]) -> list[tuple[int, int]]:
+        first, others = candidates[0], candidates[1].tolist()
         same = are_same(close_ups[first], [close_ups[other] for other in others])
         return [(first, other) for other, is_same in zip(others, same, strict=True) if is_same]
 
     # BLAS threads beside those of `run` would spin while they wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        confirmed = {pair for found in run(confirm, list(partners)) for pair in found}
-    return [pair for pair in pairs if pair in confirmed]
+        for batch in _batches(similar_images(thumbnails, run), wanted):
+            indices = {index for first, others in batch for index in (first, *others.tolist())}
+            new = sorted(indices - close_ups.keys())
+            close_ups.update(zip(new, run(look, new), strict=True))
+            for pairs in run(confirm, batch):
+                yield from pairs
+
+
+def _batches(
+    candidates: Iterable[tuple[int, Indices]], wanted: Wanted
+) -> Iterator[list[tuple[int, Indices]]]:
+    """Yield the candidates that are wanted, about `_ENOUGH` at a time."""
+    batch: list[tuple[int, Indices]] = []
+    count = 0
+    for first, every in candidates:
+        others = every[wanted(first, every)]
+        for start in range(0, len(others), _BLOCK):
+            piece = others[start : start + _BLOCK]
+            piece = piece[wanted(first, piece)]
+            if len(piece):
+                batch.append((first, piece))
+                count += len(piece)
+            if count >= _ENOUGH:
+                yield batch
+                batch, count = [], 0
+    yield batch

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from kolektor_cli.errors import KolektorError, LimitError, UsageError
@@ -16,6 +17,9 @@ _PATIENCE = 10
 
 _ENOUGH_THREADS = 16
 """Threads that keep a slow disk or a network busy, on however few processors."""
+
+_MOST_BUNDLED = 32
+"""The most items that an executor gets at a time: a scheduler takes milliseconds for each task."""
 
 Item = TypeVar("Item")
 
@@ -43,7 +47,22 @@ def parallel_map(
     progress: Progress = no_progress,
     executor: Executor | None = None,
 ) -> list[Result]:
-    """Return ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+    """Return ``function(item)`` for each item, in the order of the items; see `parallel_iter`."""
+    with closing(parallel_iter(function, items, jobs, progress, executor)) as results:
+        return list(results)
+
+
+def parallel_iter(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    executor: Executor | None = None,
+) -> Generator[Result, None, None]:
+    """Yield ``function(item)`` for each item, in the order of the items, from `jobs` threads.
+
+    Who may leave it before its end must close it: then waiting work is dropped, and running work
+    waited for.
 
     There are never more than 16 threads, or two a processor: more take memory and help nothing.
 
@@ -52,7 +71,8 @@ def parallel_map(
     and waited for running work, so that the caller can remove its files.
 
     An `executor` replaces the threads, with work for `jobs` of them, and stays open. If it runs in
-    other processes, function, items and results are pickled.
+    other processes, function, items and results are pickled. It gets several of many items at a
+    time.
 
     Raises
     ------
@@ -60,24 +80,50 @@ def parallel_map(
         A thread cannot be started.
     """
     jobs = jobs or default_jobs()
+    done = 0
+    with closing(_bundles(function, items, jobs, executor)) as bundles:
+        for bundle in bundles:
+            for result in bundle:
+                yield result
+                done += 1
+                progress(done, len(items))
+
+
+def _bundles(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    executor: Executor | None,
+) -> Generator[Sequence[Result], None, None]:
+    """Yield the results of one item after the other; with an executor, of several at a time."""
     if executor is None:
         jobs = min(jobs, max(_ENOUGH_THREADS, 2 * default_jobs()))
-    results: list[Result] = []
+        with ThreadPoolExecutor(jobs) as pool:
+            yield from _in_order(pool, partial(_each, function), ((i,) for i in items), jobs)
+        return
+    size = max(1, min(_MOST_BUNDLED, len(items) // (8 * jobs)))
+    bundles = (items[start : start + size] for start in range(0, len(items), size))
+    yield from _in_order(executor, partial(_each, function), bundles, jobs)
+
+
+def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def _in_order(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[Result]:
     pending: deque[Future[Result]] = deque()
-    with nullcontext(executor) if executor else ThreadPoolExecutor(jobs) as pool:
-        try:
-            for item in items:
-                pending.append(_submit(pool, function, item))
-                # A queue of a few items for each thread keeps all threads busy.
-                if len(pending) >= 4 * jobs:
-                    results.append(pending.popleft().result())
-                    progress(len(results), len(items))
-            while pending:
-                results.append(pending.popleft().result())
-                progress(len(results), len(items))
-        finally:
-            wait([future for future in pending if not future.cancel()])
-    return results
+    try:
+        for item in items:
+            pending.append(_submit(executor, function, item))
+            # A queue of a few items for each thread keeps all threads busy.
+            while len(pending) >= 4 * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        wait([future for future in pending if not future.cancel()])
 
 
 def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:

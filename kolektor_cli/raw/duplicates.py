@@ -3,68 +3,184 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+
+import numpy as np
 
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import spread_to_8_bits
 from kolektor_cli.imaging.pixels import pixels_sha256, to_gray
-from kolektor_cli.imaging.similarity import CloseUp, Pairs, Run, close_up, confirmed_pairs
+from kolektor_cli.imaging.similarity import (
+    Chosen,
+    CloseUp,
+    Indices,
+    Run,
+    Thumbnails,
+    close_up,
+    find_same,
+)
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.releases import Release
-from kolektor_cli.samples import Duplicate, DuplicateKind, Sample, connected
+from kolektor_cli.samples import MANY_ALIKE, Duplicate, DuplicateKind, Sample, connected
 
 Pair = tuple[Sample, Sample, Duplicate]
 
 
+@dataclass(frozen=True, slots=True)
+class SamePictures:
+    """Samples that are the same picture.
+
+    `few` has all pairs, by number, of pictures of at most `MANY_ALIKE` samples; `many` has the
+    samples of each larger picture. `pixels` has what is equal for equal pixels alone, by the
+    SHA-256 of an image's file; of a file that is like no other, nothing.
+    """
+
+    samples: Sequence[Sample]
+    few: Collection[tuple[int, int]]
+    many: Sequence[Sequence[int]]
+    pixels: Mapping[str, Hashable]
+
+    def pairs(self, without: Collection[str] = ()) -> list[Pair]:
+        """Return the pairs that `Scan.duplicates` tells, in natural order, without some samples."""
+        told = set(self.few)
+        for picture in self.many:
+            told |= self._links([n for n in picture if self.samples[n].name not in without])
+        pairs = [(self.samples[i], self.samples[j]) for i, j in sorted(told)]
+        return [
+            (first, second, Duplicate(first.name, second.name, self._kind(first, second)))
+            for first, second in pairs
+            if first.name not in without and second.name not in without
+        ]
+
+    def _links(self, picture: Sequence[int]) -> set[tuple[int, int]]:
+        """Return pairs with the first sample of each label of a picture; all if these are few."""
+        if len(picture) <= MANY_ALIKE:
+            return set(combinations(picture, 2))
+        firsts = {self.samples[index].label: index for index in reversed(picture)}
+        return {
+            (min(first, index), max(first, index))
+            for first in firsts.values()
+            for index in picture
+            if index != first
+        }
+
+    def _kind(self, first: Sample, second: Sample) -> DuplicateKind:
+        if first.image_sha256 == second.image_sha256:
+            return "file"
+        same = self.pixels[first.image_sha256] == self.pixels[second.image_sha256]
+        return "pixels" if same else "near"
+
+
+class _Pictures:
+    """Groups of samples, by number, that grow as pairs are found to be the same picture."""
+
+    def __init__(self, number: int) -> None:
+        self._names = np.arange(number)
+        self._sizes = np.ones(number, np.intp)
+        self._members: dict[int, list[int]] = {}
+
+    def join(self, i: int, j: int) -> None:
+        """Make one group of the groups of two samples."""
+        less, more = sorted(self._names[[i, j]].tolist(), key=self._sizes.__getitem__)
+        if less == more:
+            return
+        moved = self._members.pop(less, [less])
+        self._members.setdefault(more, [more]).extend(moved)
+        self._names[moved] = more
+        self._sizes[more] += len(moved)
+
+    def settled(self, i: int, others: Indices) -> Chosen:
+        """Return which other samples are already in one group with a sample, and it is large."""
+        name = self._names[i]
+        together = self._names[others] == name
+        return np.asarray(together & (self._sizes[name] > MANY_ALIKE), np.bool_)
+
+    def large(self) -> list[list[int]]:
+        """Return the groups of more than `MANY_ALIKE` samples."""
+        return [sorted(group) for group in self._members.values() if len(group) > MANY_ALIKE]
+
+
 def find_duplicates(
     source: Source,
-    seen: Mapping[int, Sample],
-    similar: Iterable[tuple[int, int]],
+    samples: Sequence[Sample],
+    thumbnails: Thumbnails,
     run: Run = map,
-) -> list[Pair]:
-    """Return all pairs of samples that are the same picture, in natural order.
+    *,
+    near: bool = True,
+) -> SamePictures:
+    """Return which samples are the same picture.
 
-    `seen` maps numbers to samples. `similar` holds candidates, which are decoded again for a closer
-    look, unless their files are equal; those with other numbers are ignored. `run` calls functions
-    like ``map``, and may use threads.
+    `samples` are in natural order; `thumbnails` has a row for each. Those that look alike are
+    decoded again for a closer look, unless their files are equal; without `near`, those with equal
+    thumbnails, and only equal pixels are the same picture. `run` calls functions like ``map``, and
+    may use threads.
     """
-    same_file = defaultdict(list)
-    for index, sample in seen.items():
+    same_file: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
         same_file[sample.image_sha256].append(index)
     # Equal files are paired by hash: an image without detail correlates with nothing.
-    kinds: dict[tuple[int, int], DuplicateKind] = {
-        pair: "file" for same in same_file.values() for pair in combinations(same, 2)
-    }
-    candidates = {(i, j) for i, j in similar if i in seen and j in seen}
-    kinds |= _kinds_on_closer_look(source, seen, sorted(candidates - kinds.keys()), run)
-    return [
-        (seen[i], seen[j], Duplicate(seen[i].name, seen[j].name, kind))
-        for (i, j), kind in sorted(kinds.items())
-    ]
+    found: set[tuple[int, int]] = set()
+    pictures = _Pictures(len(samples))
+    for same in same_file.values():
+        for index in same[1:]:
+            pictures.join(same[0], index)
+        if len(same) <= MANY_ALIKE:
+            found.update(combinations(same, 2))
+    files = np.asarray([same_file[sample.image_sha256][0] for sample in samples], np.intp)
+    look = _Look(source, samples)
+
+    def wanted(index: int, others: Indices) -> Chosen:
+        other_file = files[others] != files[index]
+        return np.asarray(other_file & ~pictures.settled(index, others), np.bool_)
+
+    pairs = find_same(thumbnails, look, wanted, run) if near else _find_equal(look, thumbnails, run)
+    for i, j in pairs:
+        found.add((i, j))
+        pictures.join(i, j)
+    many = pictures.large()
+    in_many = {index for picture in many for index in picture}
+    few = {pair for pair in found if pair[0] not in in_many}
+    return SamePictures(samples, few, many, look.pixels)
 
 
-def _kinds_on_closer_look(
-    source: Source, seen: Mapping[int, Sample], candidates: Pairs, run: Run
-) -> dict[tuple[int, int], DuplicateKind]:
-    """Return the kinds of the candidates that are the same picture."""
-    hashes: dict[int, str] = {}
+def _find_equal(look: _Look, thumbnails: Thumbnails, run: Run) -> Iterator[tuple[int, int]]:
+    """Yield pairs of images with equal pixels: all, or of very many those with the first one."""
+    for alike in _grouped(map(bytes, thumbnails), range(len(thumbnails))):
+        for _ in run(look, alike):
+            pass
+        for same in _grouped(map(look.pixels_of, alike), alike):
+            few = len(same) <= MANY_ALIKE
+            yield from combinations(same, 2) if few else ((same[0], other) for other in same[1:])
 
-    def look(index: int) -> CloseUp:
-        name = seen[index].image
-        samples = decode_stored(source.read(name), name).colors
-        hashes[index] = pixels_sha256(samples)
-        return close_up(to_gray(spread_to_8_bits(samples)))
 
-    def facts(index: int) -> tuple[int, int, str]:
-        return seen[index].width, seen[index].height, hashes[index]
+def _grouped(keys: Iterable[Hashable], numbers: Sequence[int]) -> list[list[int]]:
+    """Return the numbers that have equal keys, in groups of two or more."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for key, number in zip(keys, numbers, strict=True):
+        groups[key].append(number)
+    return [group for group in groups.values() if len(group) > 1]
 
-    return {
-        (i, j): "pixels" if facts(i) == facts(j) else "near"
-        for i, j in confirmed_pairs(candidates, look, run)
-    }
+
+class _Look:
+    """Decodes samples again, by number, and keeps size and hash of their pixels, by file."""
+
+    def __init__(self, source: Source, samples: Sequence[Sample]) -> None:
+        self._source = source
+        self._samples = samples
+        self.pixels: dict[str, Hashable] = {}
+
+    def __call__(self, index: int) -> CloseUp:
+        sample = self._samples[index]
+        pixels = decode_stored(self._source.read(sample.image), sample.image).colors
+        self.pixels[sample.image_sha256] = (pixels.shape[:2], pixels_sha256(pixels))
+        return close_up(to_gray(spread_to_8_bits(pixels)))
+
+    def pixels_of(self, index: int) -> Hashable:
+        """Return what is equal for equal pixels alone, of a sample that was looked at."""
+        return self.pixels[self._samples[index].image_sha256]
 
 
 def find_contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Finding]:
@@ -84,7 +200,8 @@ def find_contradictions(pairs: Iterable[Pair], release: Release) -> dict[str, Fi
 def find_doubts(pairs: Iterable[Pair], told: Collection[str]) -> Iterator[Finding]:
     """Yield a warning for each pair of different labels, unless one sample is in `told`."""
     for first, second, _ in pairs:
-        if first.label != second.label and not {first.name, second.name} & set(told):
+        is_told = first.name in told or second.name in told
+        if first.label != second.label and not is_told:
             message = f"is {first.label}; {second.image} looks the same and is {second.label}"
             yield Finding("warning", "duplicate-label", first.image, message)
 

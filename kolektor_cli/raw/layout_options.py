@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.raw.mask_classes import read_classes
@@ -14,6 +14,8 @@ from kolektor_cli.samples import COMBINED, DEFECT, MaskRule
 LayoutName: TypeAlias = Literal["pairs"]
 
 NoMask: TypeAlias = Literal["good"]
+
+Duplicates: TypeAlias = Literal["exact"]
 
 _LARGEST_DILATION = 999
 
@@ -46,6 +48,9 @@ class LayoutOptions:
         image with defects of several types is of the type ``combined``.
     dilate
         Side in pixels, odd, of the square to which each marked pixel of a mask grows.
+    duplicates
+        ``exact`` if only images with equal pixels are the same picture; by default those that were
+        taken or encoded again, too, as far as they look the same.
     """
 
     layout: LayoutName | None = None
@@ -58,6 +63,7 @@ class LayoutOptions:
     mask_threshold: int | None = None
     mask_classes: str | None = None
     dilate: int | None = None
+    duplicates: Duplicates | None = None
 
     def given(self) -> dict[str, object]:
         """Return the options that differ from their defaults, by name, as in a manifest."""
@@ -89,6 +95,12 @@ class LayoutOptions:
 
 KOLEKTOR_LAYOUT = LayoutOptions()
 
+_CHOICES: Mapping[str, Sequence[str]] = {
+    "layout": get_args(LayoutName),
+    "no_mask": get_args(NoMask),
+    "duplicates": get_args(Duplicates),
+}
+
 _OF_PAIRS = ("mask_suffix", "masks", "item", "good", "defective")
 """The options that only the layout ``pairs`` has."""
 
@@ -105,7 +117,7 @@ def check_layout(options: LayoutOptions) -> LayoutOptions:
         An option has a wrong value, or contradicts another one.
     """
     given = options.given()
-    for name, choices in (("layout", ("pairs",)), ("no_mask", ("good",))):
+    for name, choices in _CHOICES.items():
         if name in given:
             require_one_of(option_of(name), given[name], choices)
     for name in options.of_pairs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -19,15 +19,14 @@ from kolektor_cli.io.source import Source
 from kolektor_cli.raw.images import image_findings, orientation_findings
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.masks import MaskFacts, MaskReader, mask_findings
-from kolektor_cli.raw.pairing import Candidate, pairing_problem
-from kolektor_cli.raw.releases import Release
+from kolektor_cli.raw.pairing import Candidate
 from kolektor_cli.samples import MaskRule, Sample
 
 Derived = TypeVar("Derived")
 
 Derive: TypeAlias = Callable[[Sample, Pixels, Pixels | None], Derived]
 """A function of a sample, its image (height x width, or height x width x 3, uint8) and its mask
-(height x width uint8, or None for a good sample); several threads call it at once."""
+(height x width uint8, or None for a good sample); threads or processes call it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +63,20 @@ class _ImageFacts:
 def examine(
     source: Source,
     masks: MaskReader,
-    release: Release,
-    candidates: Mapping[str, Candidate],
+    largest_defect: float,
     derive: Derive[Derived],
     depth: Depth,
     layout: LayoutOptions,
-    name: str,
+    candidate: tuple[str, Candidate],
 ) -> Examined[Derived]:
     """Make a sample of a candidate and call `derive` with it, or report why it is none.
 
-    Images of 16 bits are reduced by `depth`.
+    A mask that marks more than the share `largest_defect` of its image is an error. Images of 16
+    bits are reduced by `depth`.
     """
-    files = candidates[name]
-    problem = pairing_problem(name, files, release, no_mask=layout.no_mask)
-    if problem:
-        return Examined(name, None, (problem,))
+    name, files = candidate
+    if files.problem:
+        return Examined(name, None, (files.problem,))
     [image], mask = files.images, next(iter(files.masks), None)
     findings = []
     facts = size = None
@@ -98,7 +96,7 @@ def examine(
     if files.label is not None:
         findings += _masks_as_images(image, seen.pixels)
     if mask and facts:
-        findings += _findings_of_mask(mask, facts, seen, release, layout)
+        findings += _findings_of_mask(mask, facts, seen, largest_defect, layout)
     findings.sort(key=lambda finding: finding.severity != "error")
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
@@ -118,13 +116,13 @@ def _masks_as_images(name: str, pixels: Pixels) -> Iterator[Finding]:
 
 
 def _findings_of_mask(
-    mask: str, facts: MaskFacts, image: _ImageFacts, release: Release, layout: LayoutOptions
+    mask: str, facts: MaskFacts, image: _ImageFacts, largest: float, layout: LayoutOptions
 ) -> Iterator[Finding]:
     yield from mask_findings(
         mask,
         facts,
         (image.width, image.height),
-        release.largest_defect,
+        largest,
         image.orientation,
         any_values=layout.mask_threshold is not None or layout.mask_classes is not None,
     )

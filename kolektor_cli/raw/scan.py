@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,8 +13,8 @@ import numpy as np
 from kolektor_cli.findings import Finding, Severity
 from kolektor_cli.imaging.depth import Depth
 from kolektor_cli.imaging.pixels import Pixels
-from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, similar_pairs
-from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
+from kolektor_cli.imaging.similarity import THUMBNAIL_LENGTH, Thumbnails
+from kolektor_cli.io.parallel import Progress, no_progress, parallel_iter, parallel_map
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.duplicates import (
     find_contradictions,
@@ -26,6 +28,7 @@ from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.layouts import find_candidates
 from kolektor_cli.raw.masks import MaskReader
 from kolektor_cli.raw.official import deviations, official_names, renamings, wrong_labels
+from kolektor_cli.raw.pairing import pairing_problem
 from kolektor_cli.raw.reading import Derive, Derived, Examined, examine
 from kolektor_cli.raw.releases import Release, kolektorsdd_boxes
 from kolektor_cli.samples import Duplicate, Sample, connected, natural_key
@@ -46,7 +49,8 @@ class Scan:
     findings
         Findings, sorted by severity and path.
     duplicates
-        All pairs of samples that are the same picture.
+        All pairs of samples that are the same picture; of a picture of more than `MANY_ALIKE`
+        samples, each with its first good and its first defective sample.
     distinct
         Number of distinct pictures.
     official_images, official_masks
@@ -116,27 +120,33 @@ def scan_and_derive(
     depth: Depth = None,
     trust_masks: bool = False,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Scan, dict[str, Derived]]:
     """Return the scan of a source, and what `derive` returns for each sample, by name.
 
     Each file is decoded once for both. Several threads call `derive` at once, before duplicates and
     official images are known: a sample may be left out later, or get its official name, and its
-    group is still its item.
+    group is still its item. With an `executor`, all this is done by `jobs` workers of it, in other
+    processes or on other machines.
     """
-    seen, derived = _examine_all(source, derive, layout, depth, jobs, progress)
+    seen, derived = _examine_all(
+        source, derive, layout, depth, trust_masks, jobs, executor, progress
+    )
     release = seen.release
-    unfit = _unfit(seen, trust_masks=trust_masks)
-    rows = {row: sample for row, sample in seen.samples.items() if sample.name not in unfit}
-    pairs = find_duplicates(source, rows, seen.similar, partial(parallel_map, jobs=jobs))
+    run = partial(parallel_map, jobs=jobs)
+    near = seen.layout.duplicates is None
+    same = find_duplicates(source, seen.samples, seen.thumbnails, run, near=near)
+    pairs = same.pairs()
     contradictions = find_contradictions(pairs, release)
-    labels = wrong_labels(release, rows.values(), trust_masks=trust_masks)
-    findings = [*seen.findings, *unfit.values(), *contradictions.values(), *labels.values()]
+    labels = wrong_labels(release, seen.samples, trust_masks=trust_masks)
+    findings = [*seen.findings, *contradictions.values(), *labels.values()]
     findings += [*find_doubts(pairs, contradictions), *find_differing_masks(pairs, release)]
-    bad = {name: finding.code for name, finding in (unfit | contradictions).items()}
+    bad = {name: finding.code for name, finding in contradictions.items()}
 
-    samples = with_groups([s for s in rows.values() if s.name not in contradictions], pairs)
-    duplicates = [pair for a, b, pair in pairs if not {a.name, b.name} & contradictions.keys()]
+    pairs = same.pairs(without=contradictions)
+    samples = with_groups([s for s in seen.samples if s.name not in contradictions], pairs)
+    duplicates = [pair for _, _, pair in pairs]
     pictures = connected((s.name for s in samples), ((d.first, d.second) for d in duplicates))
     known = release.samples
     knows_masks = known and release.knows_masks
@@ -154,22 +164,24 @@ def scan_and_derive(
     return scan, derived
 
 
-def _unfit(seen: _Seen, *, trust_masks: bool) -> dict[str, Finding]:
+def _unfit(release: Release, samples: Sequence[Sample], *, trust_masks: bool) -> dict[str, Finding]:
     """Return a finding for each sample that is left out before duplicates are looked for."""
-    samples = seen.samples.values()
-    labels = {} if trust_masks else wrong_labels(seen.release, samples, trust_masks=False)
-    return {**_repeated_parts(samples, seen.release), **labels}
+    labels = {} if trust_masks else wrong_labels(release, samples, trust_masks=False)
+    return {**_repeated_parts(samples, release), **labels}
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the files of a source hold: samples by number, and pairs that deserve a closer look."""
+    """What the files of a source hold: samples, in natural order, with a thumbnail in each row.
+
+    `left_out` names the candidates that are none.
+    """
 
     release: Release
     layout: LayoutOptions
     is_known: bool
-    samples: Mapping[int, Sample]
-    similar: Sequence[tuple[int, int]]
+    samples: Sequence[Sample]
+    thumbnails: Thumbnails
     left_out: Mapping[str, str]
     findings: Sequence[Finding]
 
@@ -179,53 +191,57 @@ def _examine_all(
     derive: Derive[Derived],
     layout: LayoutOptions,
     depth: Depth,
+    trust_masks: bool,
     jobs: int | None,
+    executor: Executor | None,
     progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
     paired = find_candidates(source, layout)
     release, layout, candidates = paired.release, paired.layout, paired.candidates
-    ordered = sorted(candidates, key=natural_key)
+    for name, files in candidates.items():
+        files.problem = pairing_problem(name, files, release, no_mask=layout.no_mask)
     masks = MaskReader(source, layout.mask_rule)
-    examine_one = partial(examine, source, masks, release, candidates, derive, depth, layout)
-    examined, similar = _with_similar(examine_one, ordered, jobs, progress)
+    examine_one = partial(examine, source, masks, release.largest_defect, derive, depth, layout)
+    ordered = sorted(candidates.items(), key=lambda named: natural_key(named[0]))
+    with closing(parallel_iter(examine_one, ordered, jobs, progress, executor)) as results:
+        examined, thumbnails = _with_thumbnails(results, len(ordered))
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
     found = dict.fromkeys(finding for result in examined for finding in result.findings)
     findings = [*paired.findings, *told_once(found)]
-    samples = {row: result.sample for row, result in enumerate(examined) if result.sample}
-    names = official_names(release, list(samples.values()), candidates)
-    samples, similar = _rename(samples, similar, names)
+    names = official_names(release, [r.sample for r in examined if r.sample], candidates)
+    rows = _rows(examined, names)
+    samples = list(rows.values())
     present = {names.get(name, name) for name in candidates}
     findings += renamings(release, names)
-    findings += deviations(release, list(samples.values()), present)
+    findings += deviations(release, samples, present)
+    unfit = _unfit(release, samples, trust_masks=trust_masks)
+    fit = {row: sample for row, sample in rows.items() if sample.name not in unfit}
+    left_out = {result.name: result.findings[0].code for result in examined if not result.sample}
     seen = _Seen(
         release=release,
         layout=layout,
         # Of people's own images there are no official names to miss.
         is_known=not release.names or bool(release.names & present),
-        samples=samples,
-        similar=similar,
-        left_out={r.name: r.findings[0].code for r in examined if not r.sample},
-        findings=findings,
+        samples=tuple(fit.values()),
+        # Where all are used, as they mostly are, no copy is made.
+        thumbnails=thumbnails if [*fit] == [*range(len(ordered))] else thumbnails[[*fit]],
+        left_out=left_out | {name: finding.code for name, finding in unfit.items()},
+        findings=[*findings, *unfit.values()],
     )
     derived = {names.get(r.name, r.name): r.derived for r in examined if r.derived is not None}
     return seen, derived
 
 
-def _rename(
-    samples: Mapping[int, Sample], similar: list[tuple[int, int]], names: Mapping[str, str]
-) -> tuple[dict[int, Sample], list[tuple[int, int]]]:
-    """Give samples their official names, and number them anew: in natural order of the names."""
-    renamed = {row: _with_name(s, names.get(s.name, s.name)) for row, s in samples.items()}
-    order = sorted(renamed, key=lambda row: natural_key(renamed[row].name))
-    numbers = {row: number for number, row in enumerate(order)}
-    pairs = [
-        (min(numbers[i], numbers[j]), max(numbers[i], numbers[j]))
-        for i, j in similar
-        if i in numbers and j in numbers
-    ]
-    return {numbers[row]: renamed[row] for row in order}, pairs
+def _rows(examined: Sequence[Examined[Derived]], names: Mapping[str, str]) -> dict[int, Sample]:
+    """Return samples by the number of their candidate, in natural order of their official names."""
+    renamed = {
+        row: _with_name(result.sample, names.get(result.name, result.name))
+        for row, result in enumerate(examined)
+        if result.sample
+    }
+    return dict(sorted(renamed.items(), key=lambda numbered: natural_key(numbered[1].name)))
 
 
 def _with_name(sample: Sample, name: str) -> Sample:
@@ -235,27 +251,21 @@ def _with_name(sample: Sample, name: str) -> Sample:
     return replace(sample, name=name, item=item, group=item)
 
 
-def _with_similar(
-    examine_one: Callable[[str], Examined[Derived]],
-    names: Sequence[str],
-    jobs: int | None,
-    progress: Progress,
-) -> tuple[list[Examined[Derived]], list[tuple[int, int]]]:
-    """Return the examined candidates, and the pairs of their numbers that deserve a look.
+def _with_thumbnails(
+    results: Iterable[Examined[Derived]], number: int
+) -> tuple[list[Examined[Derived]], Thumbnails]:
+    """Return a number of results, and their thumbnails in the rows of an array, zeros for none.
 
-    The thumbnails are the rows of one array, zeros if there is none: thousands of small arrays
-    between the buffers of images would keep that memory from being used again.
+    Thousands of small arrays between the buffers of images would keep that memory from being used
+    again.
     """
-    thumbnails = np.zeros((len(names), THUMBNAIL_LENGTH), np.int8)
-
-    def examine_at(index: int) -> Examined[Derived]:
-        result = examine_one(names[index])
+    thumbnails = np.zeros((number, THUMBNAIL_LENGTH), np.int8)
+    examined = []
+    for row, result in enumerate(results):
         if result.thumbnail is not None:
-            thumbnails[index] = result.thumbnail
-        return replace(result, thumbnail=None)
-
-    examined = parallel_map(examine_at, range(len(names)), jobs, progress)
-    return examined, similar_pairs(thumbnails, partial(parallel_map, jobs=jobs))
+            thumbnails[row] = result.thumbnail
+        examined.append(replace(result, thumbnail=None))
+    return examined, thumbnails
 
 
 def _is_of_boxes(release: Release, examined: Iterable[Examined[Derived]]) -> bool:

@@ -192,7 +192,7 @@ def balanced(
     if not 1 <= wanted < count:
         raise UsageError(
             f"{wanted} good samples to test out of {count} is not possible: at least 1 must be "
-            "tested and 1 left to train on; choose another number with --test-good"
+            f"tested and 1 left to train on; {_advice_on_good(samples, count, duplicates)}"
         )
     tested, others = take_pictures(good, wanted)
     found = sum(map(len, tested))
@@ -209,6 +209,24 @@ def balanced(
     for name, pictures in parts:
         assigned |= {sample: name for picture in pictures for sample in picture}
     return Split("balanced", {"seed": seed, "test_good": found, "val": val}, assigned)
+
+
+def _advice_on_good(samples: Sequence[Sample], count: int, duplicates: Sequence[Duplicate]) -> str:
+    """Return what to do where `count` good samples, those of no defective picture, do not do."""
+    others = sum(sample.label == "good" for sample in samples) - count
+    if others:
+        told = f"{others} more are the same picture as a defective one{_advice_on_near(duplicates)}"
+        return f"{told}, or choose another number with --test-good" if count > 1 else told
+    if count > 1:
+        return "choose another number with --test-good"
+    return f"the source has {count} good"
+
+
+def _advice_on_near(duplicates: Sequence[Duplicate]) -> str:
+    """Return what to do where pictures of different things may be taken for one."""
+    if all(pair.kind != "near" for pair in duplicates):
+        return ""
+    return "; '--duplicates exact' takes only images with equal pixels for one picture"
 
 
 def _good_pictures(
@@ -276,7 +294,7 @@ def _unless_unused(train_defects: SideDefects) -> dict[str, int | float | str]:
 
 def grouped(
     samples: Sequence[Sample],
-    duplicates: Sequence[Duplicate] = (),  # noqa: ARG001  (the groups hold them)
+    duplicates: Sequence[Duplicate] = (),
     *,
     fold: int,
     folds: int = DEFAULT_FOLDS,
@@ -303,7 +321,10 @@ def grouped(
     for sample in samples:
         groups[sample.group].append(sample)
     if folds > len(groups):
-        raise UsageError(f"{folds} folds of {len(groups)} groups: choose from 2 to {len(groups)}")
+        choice = f"choose from 2 to {len(groups)}" if len(groups) > 1 else "there is one alone"
+        raise UsageError(
+            f"{folds} folds of {len(groups)} physical items: {choice}{_advice_on_near(duplicates)}"
+        )
     tested = _deal(groups, folds, seed)[fold]
     items = {sample.item for group in tested for sample in groups[group]}
     parameters = {"fold": fold, "folds": folds, "seed": seed, **_unless_unused(train_defects)}

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
-from kolektor_cli.samples import Duplicate, DuplicateKind, Label, Sample
+from kolektor_cli.samples import (
+    DUPLICATE_KINDS,
+    MANY_ALIKE,
+    Duplicate,
+    DuplicateKind,
+    Label,
+    Sample,
+    connected,
+)
 
 SplitName: TypeAlias = Literal["train", "val", "test", "unused"]
 
@@ -119,13 +127,49 @@ def split_by_items(
 
 
 def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate]) -> list[Leak]:
-    """Return the pairs that are the same picture, one in train or val and one in test."""
+    """Return the pairs that are the same picture, one in train or val and one in test.
+
+    Of a picture of more than `MANY_ALIKE` samples, of which `duplicates` tell only some pairs, each
+    sample is told once: with the first one of the other side.
+    """
+    duplicates = list(duplicates)
+    pictures = _large_pictures(duplicates)
+    many = {name for picture in pictures for name in picture}
     leaks = []
     for pair in duplicates:
+        if pair.first in many:
+            continue
         for train, test in ((pair.first, pair.second), (pair.second, pair.first)):
             if assigned.get(train) in ("train", "val") and assigned.get(test) == "test":
                 leaks.append(Leak(train, test, pair.kind))
-    return leaks
+    return [*leaks, *(leak for picture in pictures for leak in _leaks_of(picture, assigned))]
+
+
+def _large_pictures(duplicates: Sequence[Duplicate]) -> list[dict[str, DuplicateKind]]:
+    """Return the pictures of more than `MANY_ALIKE` samples: each sample's kind with the first."""
+    names = dict.fromkeys(name for pair in duplicates for name in (pair.first, pair.second))
+    leaders = connected(names, ((pair.first, pair.second) for pair in duplicates))
+    pictures: dict[str, dict[str, DuplicateKind]] = {}
+    for name, leader in leaders.items():
+        pictures.setdefault(leader, {})[name] = "near"
+    for pair in duplicates:
+        if pair.first in pictures:
+            pictures[pair.first] |= {pair.first: "file", pair.second: pair.kind}
+    return [picture for picture in pictures.values() if len(picture) > MANY_ALIKE]
+
+
+def _leaks_of(
+    picture: Mapping[str, DuplicateKind], assigned: Mapping[str, SplitName]
+) -> Iterator[Leak]:
+    """Pair all samples of a large picture that train, and all that are tested, with one another."""
+    trained = [name for name in picture if assigned.get(name) in ("train", "val")]
+    tested = [name for name in picture if assigned.get(name) == "test"]
+    if not trained or not tested:
+        return
+    pairs = [(trained[0], test) for test in tested] + [(t, tested[0]) for t in trained[1:]]
+    for train, test in pairs:
+        kind = max(picture[train], picture[test], key=DUPLICATE_KINDS.index)
+        yield Leak(train, test, kind)
 
 
 @dataclass(frozen=True, slots=True)

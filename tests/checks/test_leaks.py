@@ -12,6 +12,7 @@ import pytest
 from kolektor_cli.core.verification import CategoryResult, verify
 from kolektor_cli.findings import Severity
 from kolektor_cli.raw.scan import Scan
+from kolektor_cli.samples import MANY_ALIKE
 from kolektor_cli.splits.split import ProtocolName, Split
 from tests import pipeline
 from tests.conftest import SIZE, draw_image, write_png
@@ -120,6 +121,16 @@ def test_mirrored_or_turned_picture_is_a_near_leak(
     assert found(report, "near-leaks") == [("error", "test/good/000.png")]
     [near] = [check for check in report.checks if check.name == "near-leaks"]
     assert "train/good/003.png" in near.findings[0].message
+
+
+def test_near_leak_of_very_many_images_is_told_so_many_times_and_no_more(tmp_path: Path) -> None:
+    tree = foreign_tree(tmp_path / "metal")
+    random = np.random.default_rng(0)
+    for number in range(MANY_ALIKE + 8):
+        again = draw_image(99, 64, 160) // 2 + random.integers(0, 9, (160, 64), np.uint8)
+        write_png(tree / f"train/good/{number:03}.png", again)
+    write_png(tree / "test/good/001.png", draw_image(99, 64, 160))
+    assert found(check(tree), "near-leaks") == [("warning", "test/good/001.png")] * MANY_ALIKE
 
 
 def test_same_marks_on_other_surfaces_are_no_near_leak(tmp_path: Path) -> None:

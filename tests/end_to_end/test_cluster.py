@@ -20,8 +20,10 @@ from kolektor_cli.core.verification import verify
 from kolektor_cli.errors import KolektorError, SourceError, UsageError
 from kolektor_cli.io.parallel import dask_cluster
 from kolektor_cli.io.source import _open_again, open_source
+from kolektor_cli.raw.layout_options import LayoutOptions
 from tests import pipeline
 from tests.conftest import MakeDataset, snapshot
+from tests.own import write_own
 from tests.running import run
 
 # What Dask and its dependencies have to say of themselves is not about us.
@@ -96,9 +98,43 @@ def test_file_that_changes_meanwhile_is_named_and_nothing_is_left(
             for path in root.glob("kos03/*.jpg"):
                 path.write_bytes(b"damaged")
 
-    with pytest.raises(SourceError, match=r"kos03/Part\d\.jpg: changed while this command ran"):
+    with pytest.raises(SourceError, match=r"kos03/Part\d\.jpg: is not a JPEG"):
         convert(root, tmp_path / "out", dask=cluster.scheduler_address, progress=damage)
     assert not (tmp_path / "out").exists()
+
+
+def test_cluster_reads_and_decodes_each_image_once(
+    cluster: LocalCluster, synthetic: Path, tmp_path: Path
+) -> None:
+    """This process decodes none: OpenCV is not even asked here."""
+    told: list[tuple[str, int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kolektor_cli.raw.reading.decode_stored", _refuse)
+        patch.setattr("kolektor_cli.tree.write.read_image", _refuse)
+        convert(
+            *(synthetic, tmp_path / "out", OPTIONS),
+            dask=cluster.scheduler_address,
+            progress=lambda *step: told.append(step),
+        )
+    assert [done for step, done, _ in told if step == "converting"][:24] == [*range(1, 25)]
+    assert verify(tmp_path / "out", source=synthetic).ok
+
+
+def _refuse(*_: object) -> None:
+    raise AssertionError
+
+
+def test_people_s_own_images_are_converted_by_a_cluster(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    root = tmp_path / "photos"
+    for number in range(12):
+        mask = root / f"masks/{number}.png" if number % 4 == 0 else None
+        write_own(root / f"images/{number}.jpg", number, mask, (5, 5, 9, 9))
+    options = ConvertOptions(layout=LayoutOptions("pairs", no_mask="good"))
+    local = convert(root, tmp_path / "local", options)
+    far = convert(root, tmp_path / "far", options, dask=cluster.scheduler_address)
+    assert snapshot(far.target) == snapshot(local.target)
 
 
 def test_any_executor_does(synthetic: Path, local: Path, tmp_path: Path) -> None:

@@ -18,21 +18,33 @@ from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.similarity import (
     CANDIDATE,
     THRESHOLD,
+    THUMBNAIL_LENGTH,
     CloseUp,
-    Pairs,
+    Indices,
     Thumbnail,
     are_same,
     close_up,
-    confirmed_pairs,
-    similar_pairs,
+    find_same,
+    similar_images,
     thumbnail,
 )
 from tests.conftest import draw_image
 
+Pairs = list[tuple[int, int]]
+
 
 def same_pictures(images: Sequence[Pixels]) -> Pairs:
-    similar = similar_pairs([thumbnail(image) for image in images])
-    return confirmed_pairs(similar, lambda index: close_up(images[index]))
+    thumbnails = np.stack([thumbnail(image) for image in images])
+    return list(find_same(thumbnails, lambda index: close_up(images[index]), every_one))
+
+
+def every_one(_index: int, others: Indices) -> np.ndarray:
+    return np.ones(len(others), np.bool_)
+
+
+def similar_pairs(thumbnails: Sequence[Thumbnail]) -> Pairs:
+    array = np.array(thumbnails, np.int8).reshape(-1, THUMBNAIL_LENGTH)
+    return [(i, j) for i, others in similar_images(array) for j in others.tolist()]
 
 
 def surface(synthetic: Path, name: str) -> Pixels:
@@ -148,13 +160,15 @@ def test_no_pictures_have_no_pairs() -> None:
     assert list(similar_pairs([])) == []
 
 
+@pytest.mark.parametrize("few", [0, 100])
 @pytest.mark.parametrize("block", [1, 2, 3, 100])
 def test_blocks_of_any_size_find_the_same_pairs(
-    block: int, monkeypatch: pytest.MonkeyPatch
+    block: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = [1, 2, 1, 3, 4, 2, 1]
     thumbnails = [thumbnail(draw_image(seed, 160, 400)) for seed in order]
     monkeypatch.setattr(duplicates, "_BLOCK", block)
+    monkeypatch.setattr(duplicates, "_FEW", few)
     assert sorted(similar_pairs(thumbnails)) == [(0, 2), (0, 6), (1, 5), (2, 6)]
 
 
@@ -183,8 +197,38 @@ def test_candidates_are_those_that_correlate_in_one_of_four_ways(found: list[Thu
         assume(abs(correlation - CANDIDATE) > 1e-3)
         if correlation > CANDIDATE:
             wanted.append((i, j))
-    assert sorted(similar_pairs(found)) == wanted
-    assert sorted(similar_pairs(np.stack(found))) == wanted
+    assert similar_pairs(found) == wanted
+    for values in (1, 4, 16, 128):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(duplicates, "_FEW", 0)
+            patch.setattr(duplicates, "_SUMMARY", values)
+            assert similar_pairs(found) == wanted
+
+
+def test_summaries_rule_out_most_pairs_and_no_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    coarse = [random.integers(0, 256, (30, 12), np.uint8) for _ in range(600)]
+    images = [cv2.resize(one, (80, 200)).astype(np.uint8) for one in coarse]
+    images[400:500] = [image[::-1] // 2 + 60 for image in images[:100]]
+    thumbnails = np.stack([thumbnail(image) for image in images])
+    monkeypatch.setattr(duplicates, "_BLOCK", 1)
+    compared = 0
+    best = duplicates._best_correlations
+
+    def counted(first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
+        nonlocal compared
+        whole = sum(part.shape[1] for part in first) == duplicates.THUMBNAIL_LENGTH
+        compared += whole * len(first[0]) * len(second[0])
+        return best(first, second)
+
+    monkeypatch.setattr(duplicates, "_best_correlations", counted)
+    every = similar_pairs(list(thumbnails))
+    assert set(every) >= {(index, 400 + index) for index in range(100)}
+    assert compared == 600 * 601 / 2
+    compared = 0
+    monkeypatch.setattr(duplicates, "_FEW", 0)
+    assert similar_pairs(list(thumbnails)) == every
+    assert compared < 5000
 
 
 def test_other_pictures_in_the_same_broad_light_are_not_the_same(synthetic: Path) -> None:
@@ -204,9 +248,39 @@ def test_closer_look_is_taken_once_an_image_and_keeps_the_order() -> None:
         asked.append(index)
         return close_up(images[index])
 
-    pairs = [(2, 3), (0, 1), (0, 2), (1, 3), (0, 3)]
-    assert confirmed_pairs(pairs, look) == [(2, 3), (0, 2), (0, 3)]
-    assert asked == [0, 1, 2, 3]
+    thumbnails = np.stack([thumbnail(image) for image in images])
+    assert list(find_same(thumbnails, look, every_one)) == [(0, 2), (0, 3), (2, 3)]
+    assert sorted(asked) == [0, 2, 3]
+
+
+def test_what_pairs_have_told_need_not_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = draw_image(1, 160, 400)
+    monkeypatch.setattr(duplicates, "_ENOUGH", 5)
+    found: list[tuple[int, int]] = []
+
+    def unknown(_index: int, others: Indices) -> np.ndarray:
+        told = {index for pair in found for index in pair}
+        return np.array([other not in told for other in others], np.bool_)
+
+    thumbnails = np.stack([thumbnail(image)] * 40)
+    for pair in find_same(thumbnails, lambda _: close_up(image), unknown):
+        found.append(pair)  # noqa: PERF402  (`unknown` reads it meanwhile)
+    assert found == [(0, index) for index in range(1, 40)]
+
+
+def test_who_has_enough_pairs_of_an_image_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = draw_image(1, 160, 400)
+    monkeypatch.setattr(duplicates, "_ENOUGH", 4)
+    monkeypatch.setattr(duplicates, "_BLOCK", 2)
+    found: list[tuple[int, int]] = []
+
+    def until_ten(_index: int, others: Indices) -> np.ndarray:
+        return np.full(len(others), len(found) < 10)
+
+    thumbnails = np.stack([thumbnail(image)] * 40)
+    for pair in find_same(thumbnails, lambda _: close_up(image), until_ten):
+        found.append(pair)  # noqa: PERF402  (`until_ten` reads it meanwhile)
+    assert found == [(0, index) for index in range(1, 13)]
 
 
 def test_uniform_close_ups_match_none() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from typing import overload
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, overload
 
 import pytest
 
@@ -47,6 +48,26 @@ class BrokenError(Exception):
 @any_jobs
 def test_results_come_in_the_order_of_the_items(jobs: int | None) -> None:
     assert parallel_map(str, range(100), jobs) == [str(number) for number in range(100)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 15, 100, 10_000])
+def test_executor_gets_many_items_in_few_tasks(number: int) -> None:
+    tasks = 0
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *args: Any, **named: Any) -> Future[Any]:
+            nonlocal tasks
+            tasks += 1
+            return super().submit(*args, **named)
+
+    told: list[int] = []
+    with Counting(2) as executor:
+        results = parallel_map(
+            str, range(number), 2, lambda done, _: told.append(done), executor=executor
+        )
+    assert results == [str(item) for item in range(number)]
+    assert told == [*range(1, number + 1)]
+    assert tasks == {0: 0, 1: 1, 15: 15, 100: 17, 10_000: 313}[number]
 
 
 def test_results_come_in_order_when_the_last_is_done_first() -> None:

@@ -245,6 +245,23 @@ def test_official_leaks_are_found() -> None:
     assert (leak.train, leak.test) == ("train/12330", "test/20000")
 
 
+def test_leaks_of_very_many_samples_of_one_picture_are_told_once_a_sample() -> None:
+    """Only the pairs with a0 are known, which no side has."""
+    names = [f"a{number}" for number in range(1, 41)]
+    pairs = [Duplicate("a0", name, "file" if name in ("a1", "a4") else "near") for name in names]
+    assigned: dict[str, SplitName] = dict.fromkeys(names[3:], "test")
+    assigned |= {"a0": "unused", "a1": "train", "a2": "val", "a3": "unused"}
+    leaks = find_leaks(assigned, pairs)
+    assert [(leak.train, leak.test) for leak in leaks] == [
+        *(("a1", name) for name in names[3:]),
+        ("a2", "a4"),
+    ]
+    assert [leak.kind for leak in leaks] == ["file", *["near"] * 37]
+    assert find_leaks(dict.fromkeys(["a0", *names], "train"), pairs) == []
+    same = [Duplicate("a0", name, "file") for name in names]
+    assert {leak.kind for leak in find_leaks(assigned, same)} == {"file"}
+
+
 def test_protocols_of_one_release_say_what_to_use_for_the_other() -> None:
     with pytest.raises(UsageError, match=r"as in KolektorSDD2.*balanced, or vicos"):
         official_split(official()[0])

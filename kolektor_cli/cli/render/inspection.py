@@ -108,16 +108,14 @@ def _splits(scan: Scan) -> list[JsonObject]:
 def _groups(scan: Scan) -> list[JsonObject]:
     """Collect the physical items: their items, and how many pairs of pictures these share."""
     group_of = {sample.name: sample.group for sample in scan.samples}
-    groups: dict[str, JsonObject] = {}
+    items: dict[str, dict[str, None]] = {}
     for sample in scan.samples:
-        empty: JsonObject = {"group": sample.group, "items": []}
-        empty |= dict.fromkeys(DUPLICATE_KINDS, 0)
-        group = groups.setdefault(sample.group, empty)
-        if sample.item not in group["items"]:
-            group["items"].append(sample.item)
-    for pair in scan.duplicates:
-        groups[group_of[pair.first]][pair.kind] += 1
-    return list(groups.values())
+        items.setdefault(sample.group, {})[sample.item] = None
+    pairs = Counter((group_of[pair.first], pair.kind) for pair in scan.duplicates)
+    return [
+        {"group": group, "items": list(own), **{k: pairs[group, k] for k in DUPLICATE_KINDS}}
+        for group, own in items.items()
+    ]
 
 
 def _by_item(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
