@@ -14,6 +14,7 @@ from .core.conversion import ConvertOptions as ConvertOptions
 from .core.conversion import convert as convert
 from .core.conversion import convert_folds as convert_folds
 from .core.conversion import plan_conversion as plan_conversion
+from .core.conversion import plan_folds as plan_folds
 from .core.exporting import Export as Export
 from .core.exporting import export as export
 from .core.fetching import Fetched as Fetched

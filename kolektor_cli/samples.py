@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -11,6 +11,9 @@ from typing import Literal, TypeAlias
 Label: TypeAlias = Literal["good", "defective"]
 
 OfficialSplit: TypeAlias = Literal["train", "test"]
+
+Color: TypeAlias = tuple[int, int, int]
+"""Red, green and blue; three equal ones are a gray value."""
 
 DuplicateKind: TypeAlias = Literal["file", "pixels", "near"]
 
@@ -28,20 +31,40 @@ pairs; where there are more samples, each is paired with the first good and the 
 LABELS: tuple[Label, ...] = ("good", "defective")
 
 
+DEFECT = "defect"
+"""The type of all defects where masks do not tell types apart."""
+
+COMBINED = "combined"
+"""The type of an image with defects of several types, as in MVTec AD."""
+
+
 @dataclass(frozen=True, slots=True)
 class MaskRule:
     """How the values of a mask file become marks.
 
     A pixel is marked if its value, of 0 to 255, is above `threshold`. Then each mark grows to a
-    square of `dilate` x `dilate` pixels around it; `dilate` is odd.
+    square of `dilate` x `dilate` pixels around it; `dilate` is odd. With `classes`, pairs of a
+    value and the type of defect that it stands for, a mark is the number of its type in `types`,
+    from 1; a value is a gray value (``3``), a colour (``#ff0000``) or a label of labelme.
     """
 
     threshold: int = 0
     dilate: int = 1
+    classes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of defects, each once; none if all are one."""
+        return tuple(dict.fromkeys(name for _, name in self.classes))
 
 
 PLAIN_MASKS = MaskRule()
 """Every non-zero pixel is marked, and no mark grows."""
+
+
+def type_of(found: Sequence[str]) -> str:
+    """Return the type of an image with defects of some types, at least one."""
+    return found[0] if len(found) == 1 else COMBINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +76,9 @@ class Sample:
     images, `name` is the image's path without its suffix. `group` names
     the physical item; items that share a picture are one physical item. `image` and `mask` are the
     names of the two files in the source; `mask` and its hash are empty if the image has none. Sizes
-    are in pixels. `defect_pixels` counts the pixels that `mask_rule` marks in the mask. The hashes
-    are SHA-256 of the two files' bytes, in hexadecimal.
+    are in pixels. `defect_pixels` counts the pixels that `mask_rule` marks in the mask, `types` are
+    the types of defects that it tells. `folder_label` is the label that the image's folder gives,
+    in a source without masks. The hashes are SHA-256 of the two files' bytes, in hexadecimal.
     """
 
     name: str
@@ -69,11 +93,25 @@ class Sample:
     mask_sha256: str
     official_split: OfficialSplit | None = None
     mask_rule: MaskRule = PLAIN_MASKS
+    types: tuple[str, ...] = ()
+    folder_label: Label | None = None
 
     @property
     def label(self) -> Label:
-        """``defective`` if a pixel is marked, else ``good``."""
-        return "defective" if self.defect_pixels else "good"
+        """``defective`` if a pixel is marked, else ``good``; without masks that of the folder."""
+        return self.folder_label or ("defective" if self.is_marked else "good")
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its mask marks a pixel; a defective sample without a mask is not marked."""
+        return self.defect_pixels > 0
+
+    @property
+    def kind(self) -> str:
+        """``good``, or the type of its defects."""
+        if self.label == "good":
+            return "good"
+        return type_of(self.types) if self.types else DEFECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,13 +70,19 @@ def labelme(shapes: Iterable[object], size: tuple[int, int] = (40, 60)) -> bytes
     return json.dumps(content).encode()
 
 
+def sizeless(shapes: Iterable[object], *, null: bool = False) -> bytes:
+    """Return a file of an old labelme: without the size of its image, or with null for it."""
+    size = {"imageWidth": None, "imageHeight": None} if null else {}
+    return json.dumps({**LABELME, **size, "shapes": list(shapes)}).encode()
+
+
 def shape(kind: str | None, *points: tuple[float, float], label: str = "crack") -> object:
     return {"label": label, "points": points, "shape_type": kind, "group_id": None, "flags": {}}
 
 
 def candidates(root: Path, options: LayoutOptions = PAIRS) -> Candidates:
     with open_source(root) as source:
-        return find_candidates(source, options)[1]
+        return find_candidates(source, options).candidates
 
 
 def pairs(root: Path, options: LayoutOptions = PAIRS) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ import kolektor_cli
 VERBS = (
     *("compare", "convert", "convert_folds", "export", "fetch", "inspect", "load_tree"),
     "plan_conversion",
+    "plan_folds",
     *("report", "score", "show", "split", "synthesize", "train", "verify"),
 )
 NAMES = [name for name in dir(kolektor_cli) if not name.startswith("_")]

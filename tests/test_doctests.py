@@ -53,6 +53,7 @@ def test_each_verb_has_an_example() -> None:
         "convert",
         "inspect",
         "plan_conversion",
+        "plan_folds",
         "show",
         "split",
         "synthesize",

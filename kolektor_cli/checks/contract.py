@@ -20,7 +20,7 @@ MASK_FORMAT = "8-bit gray"
 
 
 def _check_structure(tree: Tree) -> Findings:
-    yield from check_structure(tree.entries, ours=tree.ours)
+    yield from check_structure(tree.entries, tree.types)
 
 
 def _check_names(tree: Tree) -> Findings:
@@ -28,7 +28,11 @@ def _check_names(tree: Tree) -> Findings:
 
 
 def _check_pairs(tree: Tree) -> Findings:
-    yield from check_pairs(path for path, kind in tree.entries.items() if kind == "file")
+    files = (path for path, kind in tree.entries.items() if kind == "file")
+    yield from check_pairs(files, need_masks=tree.has_masks)
+    if not tree.has_masks:
+        message = "its source has no masks: there are image figures, and no pixel figures"
+        yield Finding("info", "no-masks", "", message)
 
 
 def _check_images(tree: Tree) -> Findings:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from kolektor_cli.checks.run import TreeCheck
 from kolektor_cli.findings import Finding, Findings
+from kolektor_cli.samples import DEFECT
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.layout import (
-    IMAGE_FOLDERS,
     MANIFEST_NAME,
+    folder_of,
     is_train_of_defects,
+    kind_of,
     mask_folder,
     mask_path,
     split_path,
@@ -40,9 +42,7 @@ def _check_claims(found: Manifest) -> Findings:
     splits: dict[str, SplitName] = {}
     for entry in found.files:
         folder = split_path(entry.path)[0]
-        wanted = IMAGE_FOLDERS.get((entry.split, entry.label), "no folder")
-        if entry.role == "mask":
-            wanted = mask_folder(wanted)
+        wanted = _wanted_folder(entry)
         if folder != wanted:
             message = f"is for {entry.split}, {entry.label}, by the manifest: that is {wanted}"
             yield Finding("error", "wrong-folder", entry.path, message)
@@ -52,13 +52,24 @@ def _check_claims(found: Manifest) -> Findings:
     yield from _check_train_masks(found)
 
 
+def _wanted_folder(entry: FileEntry) -> str:
+    """Return the folder that a file should lie in by split and label; the type is its folder's."""
+    kind = kind_of(entry.path)
+    if entry.label == "good":
+        kind = "good"
+    elif kind in ("good", ""):
+        kind = DEFECT
+    folder = folder_of(entry.split, kind) or "no folder"
+    return mask_folder(folder) if entry.role == "mask" else folder
+
+
 def _check_train_masks(found: Manifest) -> Findings:
     """Yield an error for each defective training image that wrongly has or lacks a mask."""
     masks = {entry.path for entry in found.files if entry.role == "mask"}
     for entry in found.files:
         if not is_train_of_defects(split_path(entry.path)[0]):
             continue
-        segmented = found.segmented.get(entry.sample, True)
+        segmented = found.has_masks and found.segmented.get(entry.sample, True)
         if segmented and mask_path(entry.path) not in masks:
             yield Finding("error", "no-mask", entry.path, "has no mask in the manifest")
         elif not segmented and mask_path(entry.path) in masks:

@@ -25,6 +25,7 @@ from kolektor_cli.tree.layout import (
     MANIFEST_NAME,
     Color,
     is_mask,
+    kind_of,
     mask_path,
     split_and_label,
 )
@@ -134,24 +135,27 @@ def _check_complete(found: Manifest, samples: Sequence[Sample]) -> Iterator[Find
 
 def _check_views(found: Manifest, fitted: Views) -> Iterator[Finding]:
     """Compare the files of the manifest with the views that the fit makes of the samples."""
-    labels = {(n, view.geometry): view.label for n, views in fitted.views.items() for view in views}
-    lost = {(*view, "image") for view in labels}
+    known = {(n, view.geometry): view for n, views in fitted.views.items() for view in views}
+    lost = {(*place, "image") for place in known}
     trained = {entry.sample for entry in found.files if entry.split == "train"}
     weak = {name for name in trained if not found.segmented.get(name, True)}
     lost |= {
-        (*view, "mask")
-        for view, label in labels.items()
-        if label == "defective" and view[0] not in weak
+        (*place, "mask")
+        for place, view in known.items()
+        if view.label == "defective" and found.has_masks and place[0] not in weak
     }
     wrong = set()
     for entry in found.files:
-        label = labels.get((entry.sample, entry.geometry))
-        if label is None and entry.sample in fitted.views:
+        view, kind = known.get((entry.sample, entry.geometry)), kind_of(entry.path)
+        if view is None and entry.sample in fitted.views:
             wrong.add(entry.sample)
             message = f"has a geometry that --fit {fitted.fit.name} does not give to its source"
             yield Finding("error", "wrong-geometry", entry.path, message)
-        elif label is not None and label != entry.label:
-            message = f"is {entry.label} by the manifest, and {label} by the mask of its source"
+        elif view is not None and (view.label, view.kind) != (entry.label, kind):
+            message = (
+                f"is {entry.label} ({kind}) by the manifest, and {view.label} ({view.kind}) by the "
+                "mask of its source"
+            )
             yield Finding("error", "wrong-label", entry.path, message)
         lost.discard((entry.sample, entry.geometry, entry.role))
     for name, geometry, role in sorted(lost, key=lambda view: (view[0], view[1].window)):
@@ -282,9 +286,13 @@ def _check_match(
         return Finding("error", "wrong-label", path, message)
     if label == "good" or mask is None or mask.problem:
         return None
-    for sample in same_label:
+    for sample in filter(_is_marked, same_label):
         geometry = stretch((sample.width, sample.height), size)
         if pixels_sha256(transform_mask(read_mask(source, sample), geometry)) == mask.pixels_sha256:
             return None
     message = f"does not have the pixels that the mask of {same_label[0].name} gives"
     return Finding("error", "other-pixels", mask_path(path), message)
+
+
+def _is_marked(sample: Sample) -> bool:
+    return sample.is_marked

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from kolektor_cli.core.conversion import Conversion
 
 
-_VERIFY = ("kolektor", "verify")
-
-
 @takes_layout_options
 @takes_split_options
 def convert(
@@ -137,7 +134,7 @@ def convert(
 ) -> None:
     """Write the MVTec-AD-style dataset: complete, or not at all.
 
-    'kolektor export' makes YOLO, COCO or labelme files of it.
+    'kolektor export' makes YOLO, COCO, labelme or SegDecNet files of it.
 
     \b
     Example:
@@ -152,14 +149,17 @@ def convert(
     """
     from kolektor_cli.cli.output import Console
 
-    if all_folds and dry_run:
-        raise typer.BadParameter("--dry-run shows one tree; give --fold instead of --all-folds")
     if all_folds and files:
         raise typer.BadParameter("--files lists one tree; give --fold instead of --all-folds")
     console = Console(quiet=quiet)
     with console.loading():
         from kolektor_cli.consumers.catalogue import names_of
-        from kolektor_cli.core.conversion import ConvertOptions, convert_folds, plan_conversion
+        from kolektor_cli.core.conversion import (
+            ConvertOptions,
+            convert_folds,
+            plan_conversion,
+            plan_folds,
+        )
         from kolektor_cli.core.conversion import convert as convert_source
         from kolektor_cli.imaging.depth import parse_depth
 
@@ -178,7 +178,9 @@ def convert(
         trust_masks=trust_masks,
     )
     with console.progress() as progress:
-        if all_folds:
+        if all_folds and dry_run:
+            folds = plan_folds(source, out, options, force=force, jobs=jobs, progress=progress)
+        elif all_folds:
             folds = convert_folds(
                 source, out, options, force=force, jobs=jobs, dask=dask, progress=progress
             )
@@ -190,16 +192,14 @@ def convert(
             )
     if all_folds:
         _show_folds(console, folds, json=json)
-        samples, verified = len(folds[0].scan.samples), folds[0].target
-        console.ending(f"made {len(folds)} folds of {samples} samples", *_VERIFY, verified)
-        return
-    _show(console, done, files=files, json=json)
-    samples = len(done.scan.samples)
-    if dry_run:
-        console.ending(f"planned {done.target} of {samples} samples")
+        samples, made, verified = folds[0].scan.samples, f"{len(folds)} folds", folds[0].target
     else:
+        _show(console, done, files=files, json=json)
+        samples, made = done.scan.samples, str(done.target)
         verified = out if category is None else done.target
-        console.ending(f"made {done.target} of {samples} samples", *_VERIFY, verified)
+    then = () if dry_run else ("kolektor", "verify", verified)
+    did = "planned" if dry_run else "made"
+    console.ending(f"{did} {made} of {len(samples)} samples", *then)
 
 
 def _show(console: Console, done: Conversion, *, files: bool, json: bool) -> None:
@@ -224,9 +224,9 @@ def _show(console: Console, done: Conversion, *, files: bool, json: bool) -> Non
 def _show_folds(console: Console, folds: Sequence[Conversion], *, json: bool) -> None:
     from kolektor_cli.cli.render.conversion import (
         conversion_json,
-        conversion_lines,
         conversion_notes,
-        folds_table,
+        folds_lines,
+        folds_tables,
     )
 
     console.deviations(folds[0].scan, ())
@@ -235,7 +235,6 @@ def _show_folds(console: Console, folds: Sequence[Conversion], *, json: bool) ->
     if json:
         console.json("convert", True, {"folds": [conversion_json(fold) for fold in folds]})
         return
-    console.tables([folds_table(folds)])
-    for fold in folds:
-        for line in conversion_lines(fold):
-            console.line(f"{fold.target.parent.name}: {line}")
+    console.tables(folds_tables(folds))
+    for line in folds_lines(folds):
+        console.line(line)

@@ -1,4 +1,4 @@
-"""``kolektor export``: a tree as YOLO, COCO or labelme files."""
+"""``kolektor export``: a tree as YOLO, COCO, labelme or SegDecNet files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def export(
         Path, typer.Argument(metavar="OUT", help="A category folder, or a folder of just one.")
     ],
     file_format: Annotated[
-        ExportFormat, typer.Argument(metavar="FORMAT", help="yolo, coco or labelme.")
+        ExportFormat, typer.Argument(metavar="FORMAT", help="yolo, coco, labelme or segdecnet.")
     ],
     folder: Annotated[
         Path | None,
@@ -36,17 +36,19 @@ def export(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a tree as YOLO segmentation, COCO instances or labelme files.
+    """Write a tree as YOLO, COCO, labelme or SegDecNet files.
 
     Same split, same pixels; each connected region of a mask is an instance, each
     type of defect a class. Masks come back exactly: as run lengths (coco), or as
-    polygons that are filled to the same pixels. Images are hard-linked where that
-    can be, else copied. 'kolektor docs exports' tells more. Prints the folder.
+    polygons that are filled to the same pixels. segdecnet is KolektorSDD2's layout
+    with pickles of the split, for supervised codes. Images are hard-linked where
+    that can be, else copied. 'kolektor docs exports' tells more. Prints the folder.
 
     \b
     Example:
       kolektor export data/metal yolo
       kolektor export data/metal coco metal-coco --polygons
+      kolektor export data/kolektorsdd2 segdecnet
     """
     from kolektor_cli.cli.output import Console
 

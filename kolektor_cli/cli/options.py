@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -287,8 +287,8 @@ SplitFileOption: TypeAlias = Annotated[
 LayoutOption: TypeAlias = Annotated[
     LayoutName | None,
     typer.Option(
-        help="Images and masks of your own; 'kolektor docs own-data' tells more. Default: a "
-        "Kolektor dataset, recognised.",
+        help="Images of your own, with masks or without; 'kolektor docs own-data' tells more. "
+        "Default: what is recognised.",
         show_default=False,
         rich_help_panel=OF_SOURCE,
     ),
@@ -334,7 +334,36 @@ MaskThresholdOption: TypeAlias = Annotated[
     typer.Option(
         metavar="T",
         help="Mask values above T, of 0 to 255, are defect, however many there are: 127 for "
-        "smooth edges, 0 for classes.",
+        "smooth edges, 0 for classes that are all one.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+GoodOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="pairs without masks: images in folders of this name are good.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+DefectiveOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="pairs without masks: images in folders of this name are defective; with --good or "
+        "--defective alone, all others have the other label.",
+        rich_help_panel=OF_SOURCE,
+    ),
+]
+
+MaskClassesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="V=TYPE,...",
+        help="Types of defects that mask values stand for: 1=scratch,2=dent; #ff0000=dent of "
+        "colors; dent of labelme's labels. Each type has a folder.",
         rich_help_panel=OF_SOURCE,
     ),
 ]
@@ -350,7 +379,10 @@ DilateOption: TypeAlias = Annotated[
 
 
 def _expand(
-    name: str, make: Callable[..., object], command: Callable[..., None]
+    name: str,
+    make: Callable[..., object],
+    command: Callable[..., None],
+    without: Collection[str] = (),
 ) -> Callable[..., None]:
     """Give a command the options of which `make` makes its parameter `name`."""
 
@@ -359,7 +391,9 @@ def _expand(
         given = {option: values.pop(option) for option in options}
         command(**{name: make(**given)}, **values)
 
-    options = signature(make, eval_str=True).parameters
+    options = dict(signature(make, eval_str=True).parameters)
+    for option in without:
+        del options[option]
     parameters: list[Parameter] = []
     for parameter in signature(command, eval_str=True).parameters.values():
         parameters += options.values() if parameter.name == name else [parameter]
@@ -376,6 +410,11 @@ def takes_split_options(command: Callable[..., None]) -> Callable[..., None]:
 def takes_layout_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a layout, in place of its parameter `layout`."""
     return _expand("layout", _layout_options, command)
+
+
+def takes_mask_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a layout with masks: its own `--good` means something else."""
+    return _expand("layout", _layout_options, command, without=("good", "defective"))
 
 
 def _split_options(
@@ -408,10 +447,24 @@ def _layout_options(
     masks: MasksOption = None,
     item: ItemOption = None,
     no_mask: NoMaskOption = None,
+    good: GoodOption = None,
+    defective: DefectiveOption = None,
     mask_threshold: MaskThresholdOption = None,
+    mask_classes: MaskClassesOption = None,
     dilate: DilateOption = None,
 ) -> LayoutOptions:
-    return LayoutOptions(layout, mask_suffix, masks, item, no_mask, mask_threshold, dilate)
+    return LayoutOptions(
+        layout,
+        mask_suffix,
+        masks,
+        item,
+        no_mask,
+        good,
+        defective,
+        mask_threshold,
+        mask_classes,
+        dilate,
+    )
 
 
 def only_one(flags: Mapping[Choice, bool], default: Choice) -> Choice:

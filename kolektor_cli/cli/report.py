@@ -15,9 +15,12 @@ from kolektor_cli.cli.options import (
     MapsOfOption,
     QuietOption,
     output_file,
+    takes_layout_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 
 
+@takes_layout_options
 def report(
     place: Annotated[
         Path,
@@ -34,6 +37,7 @@ def report(
             show_default=False,
         ),
     ] = None,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[
         Path,
         typer.Option(
@@ -70,6 +74,7 @@ def report(
     \b
     Example:
       kolektor report KolektorSDD.zip
+      kolektor report photos --layout pairs --mask-suffix _mask
       kolektor report data/metal -o metal.html
       kolektor report data/metal runs/patchcore runs/fastflow --force
     """
@@ -82,10 +87,11 @@ def report(
         from kolektor_cli.core.reporting import count_steps
         from kolektor_cli.core.reporting import report as make_report
         from kolektor_cli.scoring.options import DRAWS, ScoreOptions, parse_crop
-    with console.progress(steps=count_steps(place, maps or ())) as progress:
+    with console.progress(steps=count_steps(place, maps or (), layout)) as progress:
         made = make_report(
             place,
             list(maps or ()),
+            layout=layout,
             options=ScoreOptions(draws=DRAWS, crop=parse_crop(crop)),
             consumer=consumer,
             output=file,

@@ -20,10 +20,13 @@ from kolektor_cli.cli.options import (
     only_one,
     output_file,
     parse_size,
+    takes_mask_options,
 )
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.tree.fit import FitName
 
 
+@takes_mask_options
 def show(
     place: Annotated[
         Path,
@@ -35,6 +38,7 @@ def show(
             metavar="SAMPLE", help="Names like kos01/Part5, or paths in OUT; shown large."
         ),
     ] = None,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     output: Annotated[
         Path,
         typer.Option(
@@ -122,6 +126,7 @@ def show(
     Example:
       kolektor show KolektorSDD.zip -o defects.png
       kolektor show KolektorSDD.zip --fit crop --size 512
+      kolektor show photos --layout pairs --mask-suffix _mask
       kolektor show data/metal test/defect/000.png --maps maps -o panel.pdf
     """
     from kolektor_cli.cli.output import Console
@@ -144,11 +149,12 @@ def show(
         crop=parse_crop(crop),
     )
     file = output_file(output, json=json)
-    with console.progress(steps=count_steps(place, maps)) as progress:
+    with console.progress(steps=count_steps(place, maps, layout)) as progress:
         picture = draw(
             place,
             samples or (),
             options,
+            layout=layout,
             maps=maps,
             consumer=consumer,
             output=file,

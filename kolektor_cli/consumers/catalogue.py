@@ -35,6 +35,7 @@ ConsumerName: TypeAlias = Literal[
     "supersimplenet",
     "open-iad",
     "aaclip",
+    "dra",
 ]
 
 Consumers: TypeAlias = ConsumerName | Sequence[ConsumerName]
@@ -65,7 +66,9 @@ class Consumer:
     must contain none of `not_in_path`. `class_name` is its name for the category in ``meta.json``:
     "" for the category's own name, None if it reads no such file. `lists` are the files of JSON
     lines that it reads. `all_of_train` says that it reads every folder in ``train``, and takes
-    defective images there for good ones or fails. `commands` train on the tree; `needs.guide_for`
+    defective images there for good ones or fails. `trains_on_test` says that it takes the defective
+    images that it trains on from ``test``, and reads none in ``train``. `needs_masks` says that it
+    reads the mask of each defective test image. `commands` train on the tree; `needs.guide_for`
     fills in the names in braces. `notes` are hints for the user. `center_crop` is its default crop.
     """
 
@@ -85,6 +88,8 @@ class Consumer:
     class_name: str | None = None
     lists: tuple[ListName, ...] = ()
     all_of_train: bool = False
+    trains_on_test: bool = False
+    needs_masks: bool = True
     center_crop: CenterCrop | None = None
 
 
@@ -114,6 +119,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "the pre-processor keeps the images' aspect, and normalises as most models do; leave "
             "it out for others, as EfficientAd, Draem, Dinomaly and WinClip",
         ),
+        needs_masks=False,
     ),
     "patchcore": Consumer(
         title="PatchCore (amazon-science/patchcore-inspection)",
@@ -305,8 +311,13 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "(cd experiments/kolektor && PYTHONPATH=../.. torchrun --nproc_per_node=1"
             " ../../tools/train_val.py)",
         ),
-        notes=("trains one model for all categories that the two lists name",),
+        notes=(
+            "trains one model for all categories that the two lists name",
+            "a defective image without a mask counts as defective all over, so pixel figures mean "
+            "nothing then",
+        ),
         fit="pad",
+        needs_masks=False,
         lists=("train.json", "test.json"),
     ),
     "rd4ad": Consumer(
@@ -411,7 +422,11 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " > train_kolektor.py",
             "python train_kolektor.py mvtec",
         ),
-        notes=("needs Anomalib 0.7 and pandas below 3",),
+        notes=(
+            "needs Anomalib 0.7 and pandas below 3",
+            "supervised, it trains on what 'kolektor export OUT segdecnet' writes: see "
+            "'kolektor docs exports'",
+        ),
         category=METAL_NUT,
         categories=MVTEC_CATEGORIES,
         fit="pad",
@@ -447,6 +462,21 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
         ),
         fit="pad",
         lists=("full-shot.jsonl",),
+    ),
+    "dra": Consumer(
+        title="DRA (Choubo/DRA)",
+        commands=(
+            "python train.py --dataset_root {root} --classname {category}"
+            " --experiment_dir experiment --nAnomaly 10",
+        ),
+        notes=(
+            "trains on 10 images of test/defect (--nAnomaly) and tests on the others; which they "
+            "are depends on the order in which the file system lists them",
+            "gives image scores only, and does not say of which images",
+            "needs a GPU, and PyTorch below 2.10",
+        ),
+        fit="pad",
+        trains_on_test=True,
     ),
 }
 """Consumers by their names for ``--for``."""

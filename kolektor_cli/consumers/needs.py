@@ -49,7 +49,8 @@ class Offer:
     """The tree that a consumer would get: a category folder in `out`, with its images.
 
     `sizes` (width, height in pixels) and `colors` are those that occur in the images.
-    `train_defects` says that defective images are among those to train on.
+    `train_defects` says that defective images are among those to train on, `has_masks` that
+    defective test images have masks.
     """
 
     out: Path
@@ -57,6 +58,7 @@ class Offer:
     sizes: Collection[Size]
     colors: Collection[str]
     train_defects: bool = False
+    has_masks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,29 @@ def unmet_needs(consumer: Consumer, offer: Offer) -> Iterator[Finding]:
     for color in sorted(set(offer.colors) - set(consumer.colors)):
         message = f"{consumer.title} reads no {color} images; use --color {consumer.colors[0]}"
         yield Finding("error", "color", "", message)
-    if offer.train_defects and consumer.all_of_train:
+    if offer.train_defects:
+        yield from _unmet_supervision(consumer)
+    if consumer.needs_masks and not offer.has_masks:
+        able = " and ".join(name for name, other in CONSUMERS.items() if not other.needs_masks)
         message = (
-            f"{consumer.title} takes all images in train for good ones, so there must be no "
-            "defective ones"
+            f"{consumer.title} reads the mask of each defective test image, and there are none; "
+            f"{able} do without"
         )
-        yield Finding("error", "train-defects", "train/defect", message)
+        yield Finding("error", "no-masks", "", message)
+
+
+def _unmet_supervision(consumer: Consumer) -> Iterator[Finding]:
+    if consumer.all_of_train:
+        reason = "takes all images in train for good ones"
+    elif consumer.trains_on_test:
+        reason = "takes the defective images that it trains on from test, and reads none in train"
+    else:
+        return
+    message = (
+        f"{consumer.title} {reason}, so there must be no defective ones; for supervised codes "
+        "see 'kolektor docs consumers'"
+    )
+    yield Finding("error", "train-defects", "train/defect", message)
 
 
 def _unmet_names(consumer: Consumer, offer: Offer) -> Iterator[Finding]:

@@ -45,14 +45,15 @@ def check_consumer(tree: Tree, name: ConsumerName) -> Iterator[Finding]:
         sizes={facts.size for facts in images.values()},
         colors={_COLORS.get(facts.format, facts.format) for facts in images.values()},
         train_defects=any(is_train_of_defects(split_path(path)[0]) for path in images),
+        has_masks=tree.has_masks,
     )
     yield from unmet_needs(CONSUMERS[name], offer)
-    for file, wanted in index_files(name, category.name, images).items():
+    for file, wanted in index_files(name, offer, images).items():
         yield from _check_index(name, file, wanted, category)
     if name == "anomalib":
-        yield from _check_config(category)
+        yield from _check_config(category, offer, images)
         yield from _check_pre_processor(category, offer.sizes)
-        yield from _check_table(category, list(images))
+        yield from _check_table(category, offer, images)
 
 
 def _check_index(name: ConsumerName, file: str, wanted: bytes, category: Path) -> Iterator[Finding]:
@@ -86,7 +87,7 @@ def _key(listed: Listed) -> tuple[tuple[str, ...], str]:
     return listed.place, listed.path
 
 
-def _check_config(category: Path) -> Iterator[Finding]:
+def _check_config(category: Path, offer: Offer, images: Collection[str]) -> Iterator[Finding]:
     """Report a setting that Anomalib's config lacks; it may have more."""
     path = category.parent / f"{category.name}.yaml"
     if not path.is_file():
@@ -95,7 +96,7 @@ def _check_config(category: Path) -> Iterator[Finding]:
         return
     found = _settings(read_file(path))
     listed = "Tabular" in found.get("class_path", "")
-    wanted = (table_config if listed else folder_config)(category.parent, category.name)
+    wanted = table_config(offer) if listed else folder_config(offer, images)
     lacking = _lacking(_settings(wanted), found)
     if lacking:
         message = f"does not say {lacking[0]!r}; convert again with --for anomalib"
@@ -142,11 +143,11 @@ def _leads_to(found: str | None, wanted: str) -> bool:
     return not tail or PurePosixPath(json.loads(wanted)).parts[-len(tail) :] == tail
 
 
-def _check_table(category: Path, images: list[str]) -> Iterator[Finding]:
+def _check_table(category: Path, offer: Offer, images: Collection[str]) -> Iterator[Finding]:
     """Compare the table for Anomalib, if there is one, with the images of the tree."""
     path = category.parent / f"{category.name}.csv"
     if not path.is_file():
         return
-    if sorted(read_file(path).splitlines()) != sorted(table_of(category.name, images).splitlines()):
+    if sorted(read_file(path).splitlines()) != sorted(table_of(offer, images).splitlines()):
         message = "does not list this tree; convert again with --for anomalib --table"
         yield Finding("error", "wrong-table", path.name, message)

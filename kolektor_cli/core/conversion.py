@@ -212,16 +212,25 @@ def convert_folds(
     >>> [str(made.target) for made in kolektor.convert_folds("KolektorSDD", "folds", options)]
     ['folds/fold0/metal', 'folds/fold1/metal']
     """
+    folds = _folds_of(options)
+    with tells_swapped(source, out), open_source(Path(source)) as opened:
+        choices = _choose_folds(opened, Path(out), folds)
+        return _convert(opened, choices, force=force, jobs=jobs, dask=dask, progress=progress)
+
+
+def _folds_of(options: ConvertOptions) -> list[ConvertOptions]:
+    """Return the options of each fold; refuse a protocol without folds, and a fold chosen."""
     split = options.split
     if split.fold is not None:
         raise UsageError("--fold and --all-folds exclude each other")
-    folds = [
+    return [
         replace(options, split=replace(split, fold=fold))
         for fold in range(number_of_folds(split.protocol, split.folds))
     ]
-    with tells_swapped(source, out), open_source(Path(source)) as opened:
-        choices = [_choose(opened, Path(out) / f"fold{n}", own) for n, own in enumerate(folds)]
-        return _convert(opened, choices, force=force, jobs=jobs, dask=dask, progress=progress)
+
+
+def _choose_folds(source: Source, out: Path, folds: Sequence[ConvertOptions]) -> list[_Choices]:
+    return [_choose(source, out / f"fold{n}", options) for n, options in enumerate(folds)]
 
 
 def _convert(
@@ -286,14 +295,58 @@ def plan_conversion(
     ('train/good/000.png', ())
     """
     with tells_swapped(source, out), open_source(Path(source)) as opened:
-        choices = _choose(opened, Path(out), options)
-        refuse_existing(choices.target, choices.beside, force=force)
-        scan, _ = _scan(opened, choices, None, jobs, progress)
-        progress("planning", 0, 0)
-        views = view_samples(choices.fit, opened, scan.samples, jobs=jobs)
-        planned = _plan(scan, choices, views)
-        summary = summarise_fit(planned.views, opened, scan.samples, CENTER_CROPS, jobs=jobs)
-    return _result(choices, scan, planned, summary=summary)
+        choices = [_choose(opened, Path(out), options)]
+        [planned] = _plan_all(opened, choices, force=force, jobs=jobs, progress=progress)
+    return planned
+
+
+def plan_folds(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: ConvertOptions,
+    *,
+    force: bool = False,
+    jobs: int | None = None,
+    progress: StepProgress = no_steps,
+) -> tuple[Conversion, ...]:
+    """Return what `convert_folds` would make, and what the fit does; write nothing.
+
+    The source is scanned once. Parameters and errors are those of `convert_folds`. The `summary` of
+    all folds is the same.
+
+    Examples
+    --------
+    >>> import kolektor_cli as kolektor
+    >>> options = kolektor.ConvertOptions(split=kolektor.SplitOptions("grouped", folds=2))
+    >>> planned = kolektor.plan_folds("KolektorSDD", "planned", options)
+    >>> [fold.counts["test", "defective"] for fold in planned]
+    [2, 2]
+    """
+    folds = _folds_of(options)
+    with tells_swapped(source, out), open_source(Path(source)) as opened:
+        choices = _choose_folds(opened, Path(out), folds)
+        return _plan_all(opened, choices, force=force, jobs=jobs, progress=progress)
+
+
+def _plan_all(
+    source: Source,
+    trees: Sequence[_Choices],
+    *,
+    force: bool,
+    jobs: int | None,
+    progress: StepProgress,
+) -> tuple[Conversion, ...]:
+    """Plan trees that differ in their splits alone; one scan serves all."""
+    for tree in trees:
+        refuse_existing(tree.target, tree.beside, force=force)
+    scan, _ = _scan(source, trees[0], None, jobs, progress)
+    progress("planning", 0, 0)
+    views = view_samples(trees[0].fit, source, scan.samples, jobs=jobs)
+    planned = [_plan(scan, tree, views) for tree in trees]
+    summary = summarise_fit(views, source, scan.samples, CENTER_CROPS, jobs=jobs)
+    return tuple(
+        _result(tree, scan, one, summary=summary) for tree, one in zip(trees, planned, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +376,8 @@ def _choose(source: Source, out: Path, options: ConvertOptions) -> _Choices:
     sizes = [fit.size] if fit.size else []
     refuse_contradictory(consumers, category)
     defects = options.split.train_defects not in (None, "unused", "test")
-    require_needs(consumers, Offer(out, category, sizes, [options.color], defects))
+    has_masks = options.layout.has_masks
+    require_needs(consumers, Offer(out, category, sizes, [options.color], defects, has_masks))
     target = choose_target(source.path, out, category)
     beside = side_names(consumers, category, table=options.table)
     _protect(source, [target, *(out / name for name in beside)], options.split)
@@ -424,7 +478,6 @@ def _plan(scan: Scan, choices: _Choices, views: Views) -> _Planned:
         category=choices.category,
         color=options.color,
         names=options.names,
-        layout=options.layout,
         trust_masks=options.trust_masks,
         depth=options.depth,
     )
@@ -446,7 +499,8 @@ def _offer(choices: _Choices, plan: Plan) -> Offer:
     """Return the tree that is planned; refuse what a consumer cannot train on."""
     sizes = {image.view.geometry.size for image in plan.images}
     defects = any((i.split, i.view.label) == ("train", "defective") for i in plan.images)
-    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects)
+    has_masks = choices.options.layout.has_masks
+    offer = Offer(choices.out, plan.category, sizes, [plan.color], defects, has_masks)
     require_needs(choices.consumers, offer)
     return offer
 

@@ -22,9 +22,11 @@ from kolektor_cli.exports.images import (
     list_images,
     place_image,
     read_instances,
+    refuse_same_names,
 )
 from kolektor_cli.exports.labelme import labelme_files
 from kolektor_cli.exports.options import EXPORT_FORMATS, ExportFormat
+from kolektor_cli.exports.segdecnet import numbered, segdecnet_files
 from kolektor_cli.exports.yolo import yolo_files
 from kolektor_cli.io.places import inputs_at, refuse_folder, refuse_inputs
 from kolektor_cli.io.staging import clear_unfinished, put_in_place, staged
@@ -39,6 +41,7 @@ _FORMATS: Mapping[ExportFormat, Callable[[ExportedTree, Reader], Files]] = {
     "yolo": yolo_files,
     "coco": coco_files,
     "labelme": labelme_files,
+    "segdecnet": segdecnet_files,
 }
 
 
@@ -53,7 +56,7 @@ class Export:
     folder
         What was written.
     file_format
-        ``yolo``, ``coco`` or ``labelme``.
+        ``yolo``, ``coco``, ``labelme`` or ``segdecnet``.
     counts
         Numbers of images by split and label.
     instances
@@ -64,6 +67,9 @@ class Export:
         How many images are the tree's own files, by hard links; the others are copies.
     unlabelled
         The paths in the tree of defective images that have no mask, and are left out.
+    weak
+        The paths in the tree of defective training images that have no mask, and are labelled as
+        defective somewhere: ``segdecnet`` alone knows such labels.
     """
 
     tree: Path
@@ -74,6 +80,7 @@ class Export:
     classes: tuple[str, ...]
     linked: int
     unlabelled: tuple[str, ...]
+    weak: tuple[str, ...]
 
 
 def export(
@@ -85,7 +92,7 @@ def export(
     force: bool = False,
     progress: StepProgress = no_steps,
 ) -> Export:
-    """Write a tree as YOLO segmentation, COCO instances or labelme's files.
+    """Write a tree as YOLO segmentation, COCO instances, labelme's files or SegDecNet's.
 
     Splits, images and masks are those of the tree. Images are hard-linked where that can be. The
     folder appears complete, or not at all.
@@ -95,7 +102,7 @@ def export(
     tree
         A category folder, or a folder that holds exactly one; any MVTec-AD-style tree.
     file_format
-        ``yolo``, ``coco`` or ``labelme``.
+        ``yolo``, ``coco``, ``labelme`` or ``segdecnet``.
     folder
         The folder to make; by default ``metal-yolo`` in the current folder, for a category
         ``metal``.
@@ -123,9 +130,9 @@ def export(
     """
     require_one_of("format", file_format, EXPORT_FORMATS)
     if polygons and file_format != "coco":
-        raise UsageError(f"--polygons is for coco; {file_format} has polygons always")
+        raise UsageError(f"--polygons is for coco, not for {file_format}")
     truth = open_truth(Path(tree), training=True)
-    images = list_images(truth)
+    images = _list_images(truth, file_format)
     place = Path(f"{truth.category}-{file_format}" if folder is None else folder)
     target = place.absolute()
     refuse_inputs(target, inputs_at(truth.folder))
@@ -135,9 +142,10 @@ def export(
     found: Counter[SplitName] = Counter()
     with staged(target) as stage:
         linked = _place_images(truth, images, stage, progress)
-        reader = _reader(truth, found, len(images.images), partial(progress, "labelling"))
-        for name, text in make_files(images, reader):
-            _write(stage / name, text)
+        labelled = sum(not image.weak for image in images.images)
+        reader = _reader(truth, found, labelled, partial(progress, "labelling"))
+        for name, contents in make_files(images, reader):
+            _write(stage / name, contents)
         _write(stage / MARK_NAME, _mark(truth, file_format))
         put_in_place(stage, target, replace=force)
     return Export(
@@ -149,18 +157,27 @@ def export(
         classes=images.classes,
         linked=linked,
         unlabelled=images.unlabelled,
+        weak=tuple(image.source.path for image in images.images if image.weak),
     )
+
+
+def _list_images(truth: GroundTruth, file_format: ExportFormat) -> ExportedTree:
+    if file_format == "segdecnet":
+        return numbered(list_images(truth, weak=True))
+    images = list_images(truth)
+    refuse_same_names(truth.folder, images.images)
+    return images
 
 
 def _place_images(
     truth: GroundTruth, images: ExportedTree, stage: Path, progress: StepProgress
 ) -> int:
     """Put the images into an export; return how many are hard links."""
-    for split in images.splits:
-        (stage / "images" / split).mkdir(parents=True)
     linked = 0
     for done, image in enumerate(images.images, 1):
-        linked += place_image(truth.folder / image.source.path, stage / image.file)
+        place = stage / image.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        linked += place_image(truth.folder / image.source.path, place)
         progress("placing images", done, len(images.images))
     return linked
 
@@ -185,10 +202,12 @@ def _reader(
     return read
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, contents: str | bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Names of folders that are not UTF-8 stay readable.
-    file.write_bytes(text.encode(errors="backslashreplace"))
+    if isinstance(contents, str):
+        # Names of folders that are not UTF-8 stay readable.
+        contents = contents.encode(errors="backslashreplace")
+    file.write_bytes(contents)
 
 
 def _mark(truth: GroundTruth, file_format: ExportFormat) -> str:

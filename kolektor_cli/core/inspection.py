@@ -20,7 +20,7 @@ from kolektor_cli.tree.defects import FitSummary, summarise_fit
 from kolektor_cli.tree.fit import AskedSize, FitName, make_fit
 from kolektor_cli.tree.views import view_samples
 
-_NOT_SAMPLES = {"nested-item", "stray-samples", "unread-image"}
+_NOT_SAMPLES = {"nested-item", "stray-mask", "stray-samples", "unread-image"}
 """Codes of errors about files that are not counted as samples: no option leaves them out."""
 
 

@@ -13,12 +13,13 @@ from kolektor_cli.consumers.catalogue import ConsumerName
 from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import score, with_crop
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.core.verification import check_tree, is_tree
+from kolektor_cli.core.verification import check_tree, reads_tree
 from kolektor_cli.errors import UsageError
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.places import inputs_at, inputs_of, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.scan import scan_and_derive
 from kolektor_cli.reports.of_scores import MapPictures, draw_maps, map_fingerprints, score_sections
 from kolektor_cli.reports.of_source import derive_cell, source_page
@@ -67,6 +68,7 @@ def report(
     place: str | os.PathLike[str],
     maps: MapSource | list[MapSource] | tuple[MapSource, ...] = (),
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     options: ScoreOptions | None = None,
     consumer: ConsumerName | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -85,6 +87,8 @@ def report(
         holds exactly one.
     maps
         Anomaly maps of the tree's test images, of one model or of several; see `score`.
+    layout
+        How a raw dataset is read; see `LayoutOptions`.
     options
         How maps are scored; by default with intervals of 1000 draws.
     consumer
@@ -106,7 +110,8 @@ def report(
         The tree cannot be read, or maps belong to another tree; `output` exists and `force` is not
         given, or it cannot be written.
     UsageError
-        Options contradict each other, or maps are given with a raw dataset.
+        Options are wrong or contradict each other, maps are given with a raw dataset, or `layout`
+        with a tree.
 
     Examples
     --------
@@ -117,9 +122,10 @@ def report(
     """
     sources = list(maps) if isinstance(maps, (list, tuple)) else [maps]
     target = None if output is None else Path(output)
+    tree = reads_tree(Path(place), layout)
     if target is not None:
         refuse_file(target, force=force)
-    if is_tree(Path(place)):
+    if tree:
         scoring = with_crop(options or ScoreOptions(draws=DRAWS), consumer)
         made = _of_tree(Path(place), sources, scoring, target, jobs, progress)
     elif sources:
@@ -128,28 +134,36 @@ def report(
             "convert' wrote"
         )
     else:
-        made = _of_source(Path(place), target, jobs, progress)
+        made = _of_source(Path(place), layout, target, jobs, progress)
     if target is not None and made.page:
         replace_file(target, made.page.encode("ascii"), replace=force)
     return made
 
 
-def count_steps(place: str | os.PathLike[str], maps: Sequence[MapSource]) -> int:
-    """Return how many steps `report` counts."""
-    if not is_tree(Path(place)):
+def count_steps(
+    place: str | os.PathLike[str],
+    maps: Sequence[MapSource],
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
+) -> int:
+    """Return how many steps `report` counts; errors are those of `reads_tree`."""
+    if not reads_tree(Path(place), layout):
         return 1
     checked_and_drawn = 2
     return checked_and_drawn + (count_scoring(maps) + len(maps) if maps else 0)
 
 
 def _of_source(
-    place: Path, target: Path | None, jobs: int | None, progress: StepProgress
+    place: Path,
+    layout: LayoutOptions,
+    target: Path | None,
+    jobs: int | None,
+    progress: StepProgress,
 ) -> Report:
     with open_source(place) as source:
         if target is not None:
             refuse_inputs(target, inputs_of(source))
         told = partial(progress, "inspecting")
-        scan, cells = scan_and_derive(source, derive_cell, jobs=jobs, progress=told)
+        scan, cells = scan_and_derive(source, derive_cell, layout=layout, jobs=jobs, progress=told)
         drawn = {name: cell for name, cell in cells.items() if cell is not None}
         page = source_page(source, scan, drawn, jobs)
     return Report("source", page, scan.findings)

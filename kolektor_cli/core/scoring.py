@@ -23,6 +23,7 @@ from kolektor_cli.scoring.intervals import draw_items
 from kolektor_cli.scoring.maps import MapSource
 from kolektor_cli.scoring.model import look_at_model, place_of, score_model
 from kolektor_cli.scoring.options import ScoreOptions, check_options
+from kolektor_cli.scoring.published import published_for
 from kolektor_cli.scoring.results import Scores
 from kolektor_cli.scoring.summary import differences
 from kolektor_cli.tree.truth import Defects, GroundTruth, open_truth, read_defects
@@ -192,6 +193,7 @@ def _summary(truth: GroundTruth, defects: Mapping[str, Defects], options: ScoreO
         draws=options.draws,
         seed=options.seed,
         leaks=truth.leaks,
+        published=published_for(truth.release),
         versions={
             "kolektor": __version__,
             "python": platform.python_version(),

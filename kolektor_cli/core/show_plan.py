@@ -113,8 +113,10 @@ def counted(shown: int, total: int, labels: Sequence[Label]) -> str:
     return f"{shown} of {total} samples, {defective} of them defective; outline: label"
 
 
-def area_text(pixels: int) -> str:
-    """Return the area of all defects of a sample, for a caption."""
+def area_text(label: Label, pixels: int) -> str:
+    """Return the label of a sample with the area of all its defects, for a caption."""
+    if label == "defective" and not pixels:
+        return "defective, without a mask"
     return f"defect {pixels} px" if pixels else "good"
 
 
@@ -122,5 +124,4 @@ def caption_of(image: TreeImage, mask: Pixels | None, *more: str) -> tuple[str, 
     """Return the caption of a tree's image: path, sample, area and `more`."""
     area = 0 if mask is None else int(np.count_nonzero(mask))
     names = (image.path, image.sample) if image.sample else (image.path,)
-    label = "defective, without a mask" if image.weak else area_text(area)
-    return (*names, ", ".join((label, *more)))
+    return (*names, ", ".join((area_text(image.label, area), *more)))

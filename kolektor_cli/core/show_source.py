@@ -20,6 +20,7 @@ from kolektor_cli.core.show_plan import (
 from kolektor_cli.errors import SourceError
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.layouts import recognise
 from kolektor_cli.raw.load import read_image, read_mask
 from kolektor_cli.raw.scan import Scan
@@ -30,15 +31,33 @@ from kolektor_cli.tree.fit import Fit, make_fit
 from kolektor_cli.tree.views import views_of
 
 
-def plan_source(source: Source, scan: Scan, names: Sequence[str], options: ShowOptions) -> ShowPlan:
+def fit_to_show(source: Source, options: ShowOptions, layout: LayoutOptions) -> Fit | None:
+    """Return the fit whose effect is to be shown; None if none is asked for.
+
+    Raises
+    ------
+    UsageError
+        The fit cannot be made.
+    SourceError
+        The source holds no known dataset.
+    """
+    if not (options.fit or options.size):
+        return None
+    default = recognise(source, layout).size
+    return make_fit(options.fit or "stretch", options.size, default=default)
+
+
+def plan_source(
+    source: Source, scan: Scan, names: Sequence[str], options: ShowOptions, fit: Fit | None
+) -> ShowPlan:
     """Return what a page of a source is to show; nothing but the scan is read yet.
+
+    `fit` is that of `fit_to_show`.
 
     Raises
     ------
     SourceError
         There is no such sample, or nothing to show.
-    UsageError
-        The fit cannot be made.
     """
     by_name = {sample.name: sample for sample in scan.samples}
     _refuse_left_out(source, scan, names)
@@ -50,15 +69,13 @@ def plan_source(source: Source, scan: Scan, names: Sequence[str], options: ShowO
     if not names:
         chosen = [sample for sample in scan.samples if is_chosen(options.which, sample.label)]
     refuse_nothing(chosen, SourceError(str(source.path)), options.which)
-    fitted = bool(options.fit or options.size)
-    side = side_of(options, len(chosen) * (1 + fitted), named)
+    side = side_of(options, len(chosen) * (1 if fit is None else 2), named)
     heading = [counted(len(chosen), len(scan.samples), [s.label for s in chosen])]
-    if fitted:
-        fit = make_fit(options.fit or "stretch", options.size, default=recognise(source).size)
+    if fit is None:
+        makes = [partial(_sample_cell, source, sample, side) for sample in chosen]
+    else:
         heading.append(_fit_text(fit))
         makes = [partial(_fitted_cell, source, fit, sample, side) for sample in chosen]
-    else:
-        makes = [partial(_sample_cell, source, sample, side) for sample in chosen]
     return ShowPlan(tuple(heading), makes, side)
 
 
@@ -67,7 +84,7 @@ def _refuse_left_out(source: Source, scan: Scan, names: Sequence[str]) -> None:
         if name in scan.left_out:
             raise SourceError(
                 f"{source.path}: {name} is no usable sample ({scan.left_out[name]}); "
-                f"see 'kolektor inspect {source.path}'"
+                "see 'kolektor inspect'"
             )
 
 
@@ -77,7 +94,7 @@ def _fit_text(fit: Fit) -> str:
 
 
 def _read(source: Source, sample: Sample) -> tuple[Pixels, Pixels | None]:
-    mask = read_mask(source, sample) if sample.label == "defective" else None
+    mask = read_mask(source, sample) if sample.is_marked else None
     return read_image(source, sample), mask
 
 
@@ -88,7 +105,7 @@ def _sample_cell(source: Source, sample: Sample, side: int) -> Cell:
 
 def _facts(sample: Sample) -> str:
     size = f"{sample.width}x{sample.height}"
-    return f"{area_text(sample.defect_pixels)}, {size}"
+    return f"{area_text(sample.label, sample.defect_pixels)}, {size}"
 
 
 def _fitted_cell(source: Source, fit: Fit, sample: Sample, side: int) -> Cell:

@@ -14,10 +14,10 @@ from kolektor_cli.core.scoring import count_steps as count_scoring
 from kolektor_cli.core.scoring import with_crop
 from kolektor_cli.core.show_maps import plan_panels
 from kolektor_cli.core.show_plan import DEFAULT_SHOW, ShowOptions, ShowPlan, Which
-from kolektor_cli.core.show_source import plan_source
+from kolektor_cli.core.show_source import fit_to_show, plan_source
 from kolektor_cli.core.show_tree import plan_tree
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.core.verification import is_tree
+from kolektor_cli.core.verification import reads_tree
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.pixels import Pixels
@@ -26,6 +26,7 @@ from kolektor_cli.io.parallel import parallel_map
 from kolektor_cli.io.places import inputs_at, inputs_of, refuse_file, refuse_inputs
 from kolektor_cli.io.source import open_source
 from kolektor_cli.io.staging import replace_file
+from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.scan import scan_source
 from kolektor_cli.reports.files import encode_page, page_suffix
 from kolektor_cli.reports.sheet import Page, arrange, refuse_too_many
@@ -71,6 +72,7 @@ def show(
     samples: Sequence[str] = (),
     options: ShowOptions = DEFAULT_SHOW,
     *,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     maps: MapSource | None = None,
     consumer: ConsumerName | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -90,6 +92,8 @@ def show(
         ``test/defect/000.png``. They are shown large. By default, all that `options` choose.
     options
         What is shown; see `ShowOptions`.
+    layout
+        How a source is read; see `LayoutOptions`.
     maps
         Anomaly maps of a tree's test images, as for `kolektor_cli.score`. Each image is then shown
         beside its ground truth, its heat map and what the threshold makes of it.
@@ -107,8 +111,8 @@ def show(
     Raises
     ------
     UsageError
-        Options are wrong or contradict each other, the picture would be too large, or `output` has
-        another suffix or lies inside what is read.
+        Options are wrong or contradict each other, `layout` is given with a tree, the picture would
+        be too large, or `output` has another suffix or lies inside what is read.
     SourceError
         The source or the maps cannot be read, there is no such sample, or nothing is to be shown.
     OutputError, ManifestError
@@ -125,24 +129,31 @@ def show(
     options = replace(options, crop=crop)
     _check(samples, options, maps)
     folder = Path(place)
+    tree = reads_tree(folder, layout)
     file = None if output is None else Path(output)
     if file is not None:
         page_suffix(file)
         refuse_file(file, force=force)
-    draw = _draw_tree if is_tree(folder) else _draw_source
-    picture = draw(folder, samples, options, maps, file, jobs, progress)
+    if tree:
+        picture = _draw_tree(folder, samples, options, maps, file, jobs, progress)
+    else:
+        picture = _draw_source(folder, samples, options, layout, maps, file, jobs, progress)
     if file is not None:
         replace_file(file, picture.encoded(page_suffix(file)), replace=force)
     return picture
 
 
-def count_steps(place: str | os.PathLike[str], maps: MapSource | None) -> int:
-    """Return how many steps `show` counts."""
+def count_steps(
+    place: str | os.PathLike[str],
+    maps: MapSource | None,
+    layout: LayoutOptions = KOLEKTOR_LAYOUT,
+) -> int:
+    """Return how many steps `show` counts; errors are those of `reads_tree`."""
     drawn = 1
     if maps is not None:
         scaled = 1
         return count_scoring([maps]) + scaled + drawn
-    return drawn if is_tree(Path(place)) else 1 + drawn
+    return drawn if reads_tree(Path(place), layout) else 1 + drawn
 
 
 def _draw_tree(
@@ -173,6 +184,7 @@ def _draw_source(
     place: Path,
     samples: Sequence[str],
     options: ShowOptions,
+    layout: LayoutOptions,
     maps: MapSource | None,
     file: Path | None,
     jobs: int | None,
@@ -183,8 +195,10 @@ def _draw_source(
     with open_source(place) as source:
         if file is not None:
             refuse_inputs(file, inputs_of(source))
-        scan = scan_source(source, jobs=jobs, progress=partial(progress, "scanning"))
-        plan = plan_source(source, scan, samples, options)
+        fit = fit_to_show(source, options, layout)
+        told = partial(progress, "scanning")
+        scan = scan_source(source, layout=layout, jobs=jobs, progress=told)
+        plan = plan_source(source, scan, samples, options, fit)
         return _make(plan, options, scan.findings, jobs, progress)
 
 

@@ -23,7 +23,13 @@ from kolektor_cli.errors import ManifestError, OutputError, UsageError
 from kolektor_cli.findings import Check, Finding
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
-from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions, layout_of
+from kolektor_cli.raw.layout_options import (
+    KOLEKTOR_LAYOUT,
+    LayoutOptions,
+    check_layout,
+    layout_of,
+    option_of,
+)
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.splits.split import Counts
 from kolektor_cli.tree.layout import MANIFEST_NAME, split_and_label
@@ -140,6 +146,35 @@ def is_tree(path: Path) -> bool:
     KolektorSDD2's raw dataset has folders train and test, too.
     """
     return path.is_dir() and any(map(has_tree_folders, [path, *path.iterdir()]))
+
+
+def reads_tree(place: Path, layout: LayoutOptions) -> bool:
+    """Return whether what is at a place is read as a tree, and else as a source by `layout`.
+
+    With the layout ``pairs`` only a manifest makes a tree: people's own images may have the folders
+    of a tree, such as ``ground_truth``.
+
+    Raises
+    ------
+    UsageError
+        The layout's options are impossible, or they are given with a tree.
+    """
+    given = check_layout(layout).given()
+    if not given or not is_tree(place):
+        return is_tree(place)
+    names = ", ".join(f"--{option_of(name)}" for name in given)
+    if _has_manifest(place):
+        raise UsageError(f"{place}: is a tree, which is read without {names}; give its source")
+    if layout.layout == "pairs":
+        return False
+    raise UsageError(
+        f"{place}: has the folders of a tree, which is read without {names}; images of your own "
+        "need --layout pairs"
+    )
+
+
+def _has_manifest(place: Path) -> bool:
+    return any((folder / MANIFEST_NAME).exists() for folder in (place, *place.iterdir()))
 
 
 def _refuse_raw(out: Path) -> None:

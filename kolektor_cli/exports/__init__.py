@@ -1,1 +1,1 @@
-"""Trees as datasets of segmentation: YOLO, COCO and labelme."""
+"""Trees as datasets of segmentation: YOLO, COCO, labelme and SegDecNet."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from kolektor_cli.errors import OutputError
 from kolektor_cli.imaging.geometry import Rectangle, Size
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.splits.split import SplitName
-from kolektor_cli.tree.layout import mask_path, split_path
+from kolektor_cli.tree.layout import kind_of, mask_path, split_path
 from kolektor_cli.tree.read import read_file
 from kolektor_cli.tree.truth import GroundTruth, TruthImage, read_defects
 
@@ -32,21 +32,22 @@ class ExportedImage:
         ``train``, ``val`` or ``test``.
     kind
         ``good``, or the type of its defects: the name of its folder in the tree.
+    file
+        The path of the image in the export, with forward slashes.
+    weak
+        Whether it is a defective training image without a mask, so defective somewhere.
     """
 
     source: TruthImage
     split: SplitName
     kind: str
+    file: str
+    weak: bool = False
 
     @property
     def stem(self) -> str:
         """The name of its files, without suffix; no other image of the split has it."""
-        return f"{self.kind.replace('/', '_')}_{split_path(self.source.path)[1]}"
-
-    @property
-    def file(self) -> str:
-        """The path of the image in the export, with forward slashes."""
-        return f"images/{self.split}/{self.stem}.png"
+        return PurePosixPath(self.file).stem
 
     @property
     def size(self) -> Size:
@@ -67,8 +68,7 @@ class ExportedTree:
     classes
         The types of defects, sorted; the number of a class is its place.
     unlabelled
-        The paths of defective images that have no mask. They are no part of the export: an image
-        without labels would count as good.
+        The paths of defective images that have no mask, and are no part of the export.
     """
 
     category: str
@@ -104,17 +104,20 @@ class Instance:
 Reader: TypeAlias = Callable[[ExportedImage], Sequence[Instance]]
 """Returns the defects of an image."""
 
-Files: TypeAlias = Iterator[tuple[str, str]]
-"""Files of an export: path, with forward slashes, and text."""
+Files: TypeAlias = Iterator[tuple[str, str | bytes]]
+"""Files of an export: path, with forward slashes, and contents."""
 
 
-def list_images(truth: GroundTruth) -> ExportedTree:
+def list_images(truth: GroundTruth, *, weak: bool = False) -> ExportedTree:
     """Return the images of a tree that was opened with its training images.
+
+    They are named ``images/SPLIT/KIND_NAME.png``. Defective images without a mask are left out: an
+    image without labels would count as good. With `weak` those to train on stay.
 
     Raises
     ------
     OutputError
-        No image has a mask; or two images would have one name.
+        No image is defective, but for those that are left out; or the tree has no masks at all.
     """
     parts: tuple[tuple[SplitName, Sequence[TruthImage]], ...] = (
         ("train", truth.training),
@@ -124,23 +127,31 @@ def list_images(truth: GroundTruth) -> ExportedTree:
     images, unlabelled = [], []
     for split, found in parts:
         for image in found:
-            if _is_labelled(truth.folder, image):
-                kind = split_path(image.path)[0].partition("/")[2]
-                images.append(ExportedImage(image, split, kind))
+            labelled = image.label == "good" or (truth.folder / mask_path(image.path)).is_file()
+            if labelled or (weak and split == "train"):
+                images.append(_exported(image, split, weak=not labelled))
             else:
                 unlabelled.append(image.path)
     classes = {image.kind for image in images if image.source.label == "defective"}
-    if not classes:
+    if not classes or not truth.has_masks:
         raise OutputError(f"{truth.folder}: has no image with a mask, so nothing to label")
-    _refuse_same_names(truth.folder, images)
     return ExportedTree(truth.category, tuple(images), tuple(sorted(classes)), tuple(unlabelled))
 
 
-def _is_labelled(folder: Path, image: TruthImage) -> bool:
-    return image.label == "good" or (folder / mask_path(image.path)).is_file()
+def _exported(image: TruthImage, split: SplitName, *, weak: bool) -> ExportedImage:
+    kind, stem = kind_of(image.path), split_path(image.path)[1]
+    file = f"images/{split}/{kind.replace('/', '_')}_{stem}.png"
+    return ExportedImage(image, split, kind, file, weak)
 
 
-def _refuse_same_names(folder: Path, images: Sequence[ExportedImage]) -> None:
+def refuse_same_names(folder: Path, images: Sequence[ExportedImage]) -> None:
+    """Refuse images of a tree that would have one name in an export.
+
+    Raises
+    ------
+    OutputError
+        Two images would have one name.
+    """
     seen: dict[str, str] = {}
     for image in images:
         # Some file systems ignore case.
@@ -157,7 +168,7 @@ def read_instances(truth: GroundTruth, image: ExportedImage) -> list[Instance]:
     Raises
     ------
     OutputError, ImageError
-        See `read_defects`.
+        See `read_defects`; so the image must not be `weak`.
     """
     defects = read_defects(truth, image.source)
     regions = np.zeros(image.size[::-1], np.int32)

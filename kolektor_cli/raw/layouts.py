@@ -9,24 +9,32 @@ hold a mask; then both are folders of samples, and so are copies beside them.
 
 Masks may have another ending, if every image has one of it (`common_ending`).
 
-People's own images are read only where they are asked for (`kolektor_cli.raw.pairs`).
+People's own images (`kolektor_cli.raw.pairs`) are read where they are asked for, and where a source
+that is no Kolektor dataset holds nothing but images with one mask each.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from kolektor_cli.errors import SourceError
+from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.copies import original_folder, originals_of, part_and_role
 from kolektor_cli.raw.endings import common_ending
-from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions, check_layout
+from kolektor_cli.raw.labelled import label_own
+from kolektor_cli.raw.layout_options import (
+    KOLEKTOR_LAYOUT,
+    LayoutOptions,
+    check_layout,
+    option_of,
+)
 from kolektor_cli.raw.pairing import FLAT_NAME, ITEM_NAME, Candidates, pair_files
-from kolektor_cli.raw.pairs import own_release, pair_own
-from kolektor_cli.raw.refusals import not_a_dataset, refuse_apart
+from kolektor_cli.raw.pairs import are_pairs, own_release, pair_own
+from kolektor_cli.raw.refusals import looks_like_kolektor, not_a_dataset, refuse_apart
 from kolektor_cli.raw.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.raw.strays import (
     Folders,
@@ -49,34 +57,65 @@ def recognise(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> Releas
     Raises
     ------
     UsageError
-        The layout's options are impossible.
+        The layout's options are impossible, or do not go with the dataset that is recognised.
     SourceError
         The source holds no known dataset, or two.
     """
-    if check_layout(layout).layout == "pairs":
-        return own_release(source)
     names, _ = without_droppings(source.names)
-    return _recognise(source, names)[0]
+    layout, kolektor = _settle(source, names, layout)
+    if kolektor is not None:
+        return kolektor[0]
+    if layout.layout is None:
+        raise SourceError(not_a_dataset(source, names))
+    return own_release(source)
 
 
-def find_candidates(
-    source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT
-) -> tuple[Release, Candidates, list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source holds by the names of its files.
+
+    `layout` has the name of the layout that was asked for or recognised, `candidates` are its
+    images and masks as paired.
+    """
+
+    release: Release
+    layout: LayoutOptions
+    candidates: Candidates
+    findings: Sequence[Finding]
+
+
+def find_candidates(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> Found:
     """Return the release of a source, its images and masks paired as candidates, and findings.
 
     Raises
     ------
     UsageError
-        The layout's options are impossible.
+        The layout's options are impossible, or do not go with the dataset that is recognised.
     SourceError
         The source holds no known dataset, or two, or a folder of samples in two places; or with
-        the layout ``pairs`` no image with a mask.
+        the layout ``pairs`` no image with a mask, or none in the folders that are labels.
     """
     names, droppings = without_droppings(source.names)
-    if check_layout(layout).layout == "pairs":
-        candidates, findings = pair_own(source, names, layout)
-        return own_release(source), candidates, [*not_files(source), *droppings, *findings]
-    release, folders = _recognise(source, names)
+    asked, (layout, kolektor) = layout, _settle(source, names, layout)
+    beside = [*not_files(source), *droppings]
+    if kolektor is not None:
+        candidates, findings = _find_kolektor(source, names, *kolektor)
+        return Found(kolektor[0], layout, candidates, [*beside, *findings])
+    if layout.layout is None:
+        raise SourceError(not_a_dataset(source, names))
+    find = pair_own if layout.has_masks else label_own
+    candidates, findings = find(source, names, layout)
+    asked_for = asked.layout or asked.of_pairs
+    told = [] if asked_for else [Finding("info", "layout", "", _RECOGNISED)]
+    return Found(own_release(source), layout, candidates, [*beside, *told, *findings])
+
+
+_RECOGNISED = "no Kolektor dataset, but images with masks: read as with --layout pairs"
+
+
+def _find_kolektor(
+    source: Source, names: Sequence[str], release: Release, folders: Folders
+) -> tuple[Candidates, list[Finding]]:
     refuse_apart(source, folders, release)
     candidates, findings = pair_files(source, names, folders, release)
     findings = [*_other_ending(release), *findings]
@@ -86,7 +125,33 @@ def find_candidates(
             if findings
             else not_a_dataset(source, names)
         )
-    return release, candidates, [*not_files(source), *droppings, *findings]
+    return candidates, findings
+
+
+_Kolektor: TypeAlias = tuple[Release, Folders]
+"""A Kolektor dataset, and its folders of samples."""
+
+
+def _settle(
+    source: Source, names: Sequence[str], layout: LayoutOptions
+) -> tuple[LayoutOptions, _Kolektor | None]:
+    """Return a layout with its name, and the Kolektor dataset that is recognised.
+
+    The name is missing, and there is no dataset, where nothing is recognised.
+    """
+    if check_layout(layout).layout == "pairs":
+        return layout, None
+    kolektor = _recognise(source, names)
+    if kolektor is not None and layout.of_pairs:
+        raise UsageError(
+            f"--{option_of(layout.of_pairs[0])} is for images of your own, and {source.path} is "
+            f"recognised as {kolektor[0].name}; give --layout pairs to read it as such"
+        )
+    if kolektor is None:
+        own = replace(layout, layout="pairs")
+        if layout.of_pairs or (not looks_like_kolektor(source, names) and are_pairs(names, own)):
+            layout = own
+    return layout, kolektor
 
 
 def _other_ending(release: Release) -> list[Finding]:
@@ -98,7 +163,14 @@ def _other_ending(release: Release) -> list[Finding]:
     return [Finding("info", "mask-ending", "", message)]
 
 
-def _recognise(source: Source, names: Sequence[str]) -> tuple[Release, Folders]:
+def _recognise(source: Source, names: Sequence[str]) -> _Kolektor | None:
+    """Return the Kolektor dataset in a source, or None.
+
+    Raises
+    ------
+    SourceError
+        There are two.
+    """
     splits = split_folders(names)
     items = {folder: files for folder, files in item_folders(names).items() if folder not in splits}
     if items and splits:
@@ -113,9 +185,7 @@ def _recognise(source: Source, names: Sequence[str]) -> tuple[Release, Folders]:
             return _with_ending(release, ending), folders
     halves = _named_halves(names)
     other = common_ending(halves, kolektorsdd2().mask_ending)
-    if other is None:
-        raise SourceError(not_a_dataset(source, names))
-    return _with_ending(kolektorsdd2(), other), halves
+    return None if other is None else (_with_ending(kolektorsdd2(), other), halves)
 
 
 def _with_ending(release: Release, ending: str) -> Release:

@@ -36,7 +36,8 @@ def read_mask(source: Source, sample: Sample) -> Pixels:
         The source file cannot be read or decoded, or changed since the scan.
     """
     data = _read_unchanged(source, sample.mask, sample.mask_sha256)
-    return decode_marks(data, sample.mask, sample.mask_rule).pixels
+    image_size = sample.width, sample.height
+    return decode_marks(data, sample.mask, sample.mask_rule, image_size).pixels
 
 
 def _read_unchanged(source: Source, name: str, sha256: str) -> bytes:

@@ -10,12 +10,13 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from kolektor_cli.findings import Finding
+from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.imaging.marks import Mask, decode_mask
-from kolektor_cli.imaging.pixels import Pixels
+from kolektor_cli.imaging.marks import Mask, decode_mask, value_text
+from kolektor_cli.imaging.pixels import Pixels, gray_values
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.labelme import decode_labelme
+from kolektor_cli.raw.mask_classes import color_of, numbers_of
 from kolektor_cli.samples import PLAIN_MASKS, MaskRule
 
 MAX_MASK_VALUES = 4
@@ -47,9 +48,10 @@ class MaskFacts:
     """Facts about one mask.
 
     `pixels` is height x width uint8, or None if nothing is marked. `defect_pixels` counts its
-    non-zero pixels, `drawn_pixels` those before they grew. `values` and `color_bits` come from the
-    `Mask`. `boxes` is True if something is marked, and all of it is filled boxes with sides along
-    the axes. `lossy` is True for a JPEG. `orientation` is that of EXIF.
+    non-zero pixels, `drawn_pixels` those before they grew. `types` are the types of defects that
+    are marked, if masks tell them. `values`, `color_bits` and `unnamed` come from the `Mask`.
+    `boxes` is True if something is marked, and all of it is filled boxes with sides along the axes.
+    `lossy` is True for a JPEG. `orientation` is that of EXIF.
     """
 
     pixels: Pixels | None
@@ -63,6 +65,8 @@ class MaskFacts:
     lossy: bool
     color_bits: int = 0
     orientation: int = 1
+    types: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -85,10 +89,11 @@ class MaskReader:
     def __init__(self, source: Source, rule: MaskRule = PLAIN_MASKS) -> None:
         self._source = source
         self._rule = rule
-        self._known: dict[_Blank, MaskFacts] = {}
+        # By the size of the image, too: a file of labelme may take it from there.
+        self._known: dict[tuple[_Blank, Size | None], MaskFacts] = {}
 
-    def read(self, name: str) -> MaskFacts:
-        """Return the facts about a mask.
+    def read(self, name: str, image_size: Size | None = None) -> MaskFacts:
+        """Return the facts about a mask of an image of `image_size`; see `decode_labelme`.
 
         Raises
         ------
@@ -97,12 +102,12 @@ class MaskReader:
         """
         data = self._source.read(name)
         blank = _blank(data)
-        known = self._known.get(blank) if blank else None
+        known = self._known.get((blank, image_size)) if blank else None
         if known:
             return known
-        facts = _look(data, name, self._rule)
+        facts = _look(data, name, self._rule, image_size)
         if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
-            self._known[blank] = facts
+            self._known[blank, image_size] = facts
         return facts
 
 
@@ -112,21 +117,28 @@ def _blank(data: bytes) -> _Blank | None:
     return None if rest.any() else (data[:_START], len(data))
 
 
-def decode_marks(data: bytes, name: str, rule: MaskRule) -> Mask:
+def decode_marks(data: bytes, name: str, rule: MaskRule, image_size: Size | None = None) -> Mask:
     """Return a mask, of an image or of labelme's JSON, with what `rule` marks as its `pixels`.
+
+    `image_size` is that of the image, for `decode_labelme`.
 
     Raises
     ------
     ImageError
         See `decode_mask` and `decode_labelme`.
     """
-    mask = _decode(data, name)
+    mask = _decode(data, name, rule, image_size)
     return replace(mask, pixels=_grown(_above(mask.pixels, rule), rule))
 
 
-def _decode(data: bytes, name: str) -> Mask:
-    is_json = name.casefold().endswith(".json")
-    return decode_labelme(data, name) if is_json else decode_mask(data, name)
+def _decode(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> Mask:
+    numbers = numbers_of(rule) if rule.classes else None
+    if name.casefold().endswith(".json"):
+        return decode_labelme(data, name, image_size, numbers)
+    if numbers is None:
+        return decode_mask(data, name)
+    colors = {color: number for value, number in numbers.items() if (color := color_of(value))}
+    return decode_mask(data, name, colors)
 
 
 def _above(pixels: Pixels, rule: MaskRule) -> Pixels:
@@ -142,8 +154,8 @@ def _grown(pixels: Pixels, rule: MaskRule) -> Pixels:
     return np.asarray(cv2.dilate(pixels, square), np.uint8)
 
 
-def _look(data: bytes, name: str, rule: MaskRule) -> MaskFacts:
-    mask = _decode(data, name)
+def _look(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> MaskFacts:
+    mask = _decode(data, name, rule, image_size)
     drawn = _above(mask.pixels, rule)
     pixels = _grown(drawn, rule)
     height, width = pixels.shape
@@ -160,7 +172,16 @@ def _look(data: bytes, name: str, rule: MaskRule) -> MaskFacts:
         lossy=data.startswith(_JPEG_START),
         color_bits=mask.color_bits,
         orientation=mask.orientation,
+        types=_types_in(pixels, rule),
+        unnamed=mask.unnamed,
     )
+
+
+def _types_in(pixels: Pixels, rule: MaskRule) -> tuple[str, ...]:
+    """Return the types of defects that marks are of; none if the rule tells of none."""
+    if not rule.classes:
+        return ()
+    return tuple(rule.types[number - 1] for number in gray_values(pixels) if number)
 
 
 def _is_boxes(mask: Pixels) -> bool:
@@ -199,7 +220,10 @@ def mask_findings(
                 "shown, without orientation"
             )
         yield Finding("error", "size-mismatch", name, message)
-    if facts.has_many_values and not any_values:
+    if facts.unnamed:
+        message = f"has {first_names(facts.unnamed)}, and --mask-classes must name all classes"
+        yield Finding("error", "mask-class", name, message)
+    elif facts.has_many_values and not any_values:
         kind = "colors" if facts.color_bits else "gray values"
         message = (
             f"has {len(facts.values)} {kind}: a picture or a lossy copy, not a mask; if it is one, "
@@ -215,8 +239,7 @@ def mask_findings(
         yield Finding("warning", "large-defect", name, message)
     elif not any_values and (facts.color_bits or not set(facts.values) <= {0, 255}):
         if facts.color_bits:
-            digits = 3 * facts.color_bits // 4
-            colors = ", ".join(f"#{value:0{digits}x}" for value in facts.values)
+            colors = ", ".join(value_text(value, facts.color_bits) for value in facts.values)
             message = f"has the colors {colors}; every pixel that is not black counts as defect"
         else:
             values = ", ".join(map(str, facts.values))

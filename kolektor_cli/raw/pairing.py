@@ -38,7 +38,7 @@ from kolektor_cli.raw.strays import (
     stray_findings,
     unread_images,
 )
-from kolektor_cli.samples import OfficialSplit, natural_key
+from kolektor_cli.samples import Label, OfficialSplit, natural_key
 
 ITEM_NAME = re.compile(r"kos\d+", re.IGNORECASE | re.ASCII)
 """The name of an item's folder in KolektorSDD."""
@@ -54,6 +54,7 @@ FLAT_NAME = re.compile(r"(kos\d+)[ _-]+(part ?\d+.*)", re.IGNORECASE | re.ASCII 
 class Candidate:
     """The files that belong to one sample by their names.
 
+    `label` is the one that its folder gives, in a source without masks.
     `differs_from` is a file that one of them differs from, though it is named as its copy.
     `problem` is what keeps them from being a sample, if that is known.
     """
@@ -64,6 +65,7 @@ class Candidate:
     masks: list[str] = field(default_factory=list)
     differs_from: str | None = None
     problem: Finding | None = None
+    label: Label | None = None
 
 
 Candidates: TypeAlias = dict[str, Candidate]
@@ -344,7 +346,7 @@ def pairing_problem(
         return files.problem
     part = last_part(name)
     hint = f"; as a copy, it differs from {files.differs_from}" if files.differs_from else ""
-    if not files.masks and no_mask is None:
+    if not files.masks and no_mask is None and files.label is None:
         missing = f": {part}{release.mask_ending}{release.mask_suffix} is missing"
         what = missing if release.names else ""
         message = f"has no mask{what}{hint} ('--no-mask good' takes such images for good)"

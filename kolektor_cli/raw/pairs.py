@@ -20,7 +20,12 @@ from kolektor_cli.io.source import Source
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.pairing import Candidate, Candidates
 from kolektor_cli.raw.releases import Release, own_images
-from kolektor_cli.raw.strays import Folders, stem_and_suffix, stray_findings, unread_images
+from kolektor_cli.raw.strays import (
+    by_folder,
+    stem_and_suffix,
+    stray_findings,
+    unread_images,
+)
 from kolektor_cli.samples import OfficialSplit
 
 _FOLDERS = {
@@ -52,9 +57,38 @@ def pair_own(
     SourceError
         No image has a mask.
     """
-    images: list[str] = []
-    masks: dict[str, list[str]] = {}
-    strays: Folders = defaultdict(list)
+    images, masks, others = _roles(names, options)
+    candidates = candidates_of(images, options)
+    unused = _give_masks(candidates, masks)
+    _refuse_no_pair(source, candidates, unused, options)
+    strays = by_folder([*others, *unused])
+    findings = unread_images(strays, {name.rpartition("/")[0] for name in (*images, *masks)})
+    message = "ignored, being no image or mask of a sample"
+    return candidates, [*findings, *stray_findings("warning", strays, message)]
+
+
+def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
+    """Return whether the images among files have one mask each, and there is no other mask."""
+    images, masks, _ = _roles(names, options)
+    candidates = candidates_of(images, options)
+    _give_masks(candidates, masks)
+    counts = {(len(f.images), len(f.masks), f.problem) for f in candidates.values()}
+    return counts == {(1, 1, None)}
+
+
+def masks_of_images(names: Iterable[str], options: LayoutOptions) -> list[str]:
+    """Return the files that are masks of images by their names."""
+    images, masks, _ = _roles(names, options)
+    candidates = candidates_of(images, options)
+    _give_masks(candidates, masks)
+    return [mask for files in candidates.values() if files.images for mask in files.masks]
+
+
+def _roles(
+    names: Iterable[str], options: LayoutOptions
+) -> tuple[list[str], dict[str, list[str]], list[str]]:
+    """Return the images among files, the masks with the keys of their images, and the others."""
+    images, masks, others = [], {}, []
     for name in names:
         keys = _keys_of_mask(name, options)
         if keys:
@@ -62,15 +96,8 @@ def pair_own(
         elif stem_and_suffix(name)[1]:
             images.append(name)
         else:
-            strays[name.rpartition("/")[0]].append(name)
-    candidates = _candidates(images, options)
-    unused = _give_masks(candidates, masks)
-    _refuse_no_pair(source, candidates, unused, options)
-    for name in unused:
-        strays[name.rpartition("/")[0]].append(name)
-    findings = unread_images(strays, {name.rpartition("/")[0] for name in (*images, *masks)})
-    message = "ignored, being no image or mask of a sample"
-    return candidates, [*findings, *stray_findings("warning", strays, message)]
+            others.append(name)
+    return images, masks, others
 
 
 def _refuse_no_pair(
@@ -109,6 +136,12 @@ def _keys_of_mask(name: str, options: LayoutOptions) -> list[str]:
     return keys
 
 
+def folder_parts(asked: str) -> list[str]:
+    """Return the parts of a folder's name or path that is asked for, in lower case."""
+    parts = asked.casefold().replace("\\", "/").split("/")
+    return [part for part in parts if part not in ("", ".")]
+
+
 def _join(folders: Sequence[str], base: str) -> str:
     return "/".join((*folders, base))
 
@@ -128,8 +161,7 @@ def _cut(text: str, endings: Iterable[str]) -> list[str]:
 
 def _without_mask_folder(folders: Sequence[str], asked: str | None) -> Iterator[Sequence[str]]:
     """Yield folders without each one that holds masks, and without the ending of its name."""
-    parts = asked.casefold().replace("\\", "/").split("/") if asked else []
-    wanted = [part for part in parts if part not in ("", ".")]
+    wanted = folder_parts(asked) if asked else []
     length = len(wanted) or 1
     for start in range(len(folders) - length + 1):
         found = list(folders[start : start + length])
@@ -141,7 +173,7 @@ def _without_mask_folder(folders: Sequence[str], asked: str | None) -> Iterator[
             yield [*folders[:start], *rest]
 
 
-def _candidates(images: Sequence[str], options: LayoutOptions) -> Candidates:
+def candidates_of(images: Sequence[str], options: LayoutOptions) -> Candidates:
     """Return a candidate for each image, without masks."""
     halves = {name: _half(name) for name in images}
     is_split = None not in halves.values()

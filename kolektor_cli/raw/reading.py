@@ -12,6 +12,7 @@ from kolektor_cli.findings import Finding
 from kolektor_cli.imaging import similarity
 from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import Depth, spread_to_8_bits, to_8_bits
+from kolektor_cli.imaging.geometry import Size
 from kolektor_cli.imaging.pixels import Pixels, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
@@ -53,6 +54,11 @@ class _ImageFacts:
     orientation: int
     findings: tuple[Finding, ...]
 
+    @property
+    def shown_size(self) -> Size | None:
+        """Width and height in pixels; None if the image is to be shown turned or mirrored."""
+        return (self.width, self.height) if self.orientation == 1 else None
+
 
 def examine(
     source: Source,
@@ -73,14 +79,15 @@ def examine(
         return Examined(name, None, (files.problem,))
     [image], mask = files.images, next(iter(files.masks), None)
     findings = []
-    facts = None
+    facts = size = None
     try:
         seen = _read_image(source, image, depth)
+        size = seen.shown_size
     except (SourceError, ImageError) as error:
         findings.append(_unreadable(image, error))
     if mask is not None:
         try:
-            facts = masks.read(mask)
+            facts = masks.read(mask, size)
         except (SourceError, ImageError) as error:
             findings.append(_unreadable(mask, error))
     if findings:
@@ -106,7 +113,7 @@ def _findings_of_mask(
         (image.width, image.height),
         largest,
         image.orientation,
-        any_values=layout.mask_threshold is not None,
+        any_values=layout.mask_threshold is not None or layout.mask_classes is not None,
     )
     yield from orientation_findings(mask, facts.orientation)
 
@@ -127,6 +134,8 @@ def _make_sample(
         mask_sha256=mask.sha256 if mask else "",
         official_split=files.official_split,
         mask_rule=rule,
+        types=mask.types if mask else (),
+        folder_label=files.label,
     )
 
 

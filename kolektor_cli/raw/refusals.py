@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from kolektor_cli.errors import SourceError
 from kolektor_cli.findings import first_names
@@ -40,6 +41,13 @@ def not_a_dataset(source: Source, names: Sequence[str]) -> str:
             return f"{path}: {message}"
     own = "; for images of your own, see 'kolektor docs own-data'" if _images(names) else ""
     return f"{path}: is not a dataset in the layout of KolektorSDD or KolektorSDD2; {_ADVICE}{own}"
+
+
+def looks_like_kolektor(source: Source, names: Sequence[str]) -> bool:
+    """Return whether a source looks like a part of a Kolektor dataset, or a tree of one."""
+    numbers = {last_part(name) for name in kolektorsdd2().names}
+    numbered = any(stem_and_suffix(name)[0] in numbers for name in names)
+    return numbered or any(looks_like(source, names) for looks_like in _SURE_LOOKS)
 
 
 def refuse_apart(source: Source, folders: Folders, release: Release) -> None:
@@ -267,11 +275,12 @@ def _like_splits(_source: Source, names: Sequence[str]) -> str | None:
     )
 
 
-_LOOKS: tuple[Callable[[Source, Sequence[str]], str | None], ...] = (
-    _like_mvtec,
-    _like_item,
-    _like_half,
-    _like_apart,
+_Look: TypeAlias = Callable[[Source, Sequence[str]], str | None]
+
+_SURE_LOOKS: tuple[_Look, ...] = (_like_mvtec, _like_item, _like_half, _like_apart)
+
+_LOOKS: tuple[_Look, ...] = (
+    *_SURE_LOOKS,
     _like_same_names,
     _like_annotated,
     _like_without_masks,

@@ -55,6 +55,8 @@ class Scan:
         Number of distinct pictures.
     official_images, official_masks
         Numbers of files that are, byte for byte, those of the release; None if these are not known.
+    layout
+        How the source was read, with the name of the layout that was recognised.
     """
 
     release: str
@@ -65,6 +67,7 @@ class Scan:
     distinct: int
     official_images: int | None
     official_masks: int | None
+    layout: LayoutOptions = KOLEKTOR_LAYOUT
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -155,6 +158,7 @@ def scan_and_derive(
         distinct=len(set(pictures.values())),
         official_images=sum(map(release.has_image, samples)) if known else None,
         official_masks=sum(map(release.has_mask, samples)) if knows_masks else None,
+        layout=seen.layout,
     )
     return scan, derived
 
@@ -173,6 +177,7 @@ class _Seen:
     """
 
     release: Release
+    layout: LayoutOptions
     is_known: bool
     samples: Sequence[Sample]
     thumbnails: Thumbnails
@@ -191,7 +196,8 @@ def _examine_all(
     progress: Progress,
 ) -> tuple[_Seen, dict[str, Derived]]:
     """Pair the files of a source and examine each pair."""
-    release, candidates, findings = find_candidates(source, layout)
+    paired = find_candidates(source, layout)
+    release, layout, candidates = paired.release, paired.layout, paired.candidates
     for name, files in candidates.items():
         files.problem = pairing_problem(name, files, release, no_mask=layout.no_mask)
     masks = MaskReader(source, layout.mask_rule)
@@ -202,7 +208,7 @@ def _examine_all(
     release = kolektorsdd_boxes() if _is_of_boxes(release, examined) else release
     # One problem of many samples is one finding.
     found = dict.fromkeys(finding for result in examined for finding in result.findings)
-    findings += told_once(found)
+    findings = [*paired.findings, *told_once(found)]
     names = official_names(release, [r.sample for r in examined if r.sample], candidates)
     rows = _rows(examined, names)
     samples = list(rows.values())
@@ -214,6 +220,7 @@ def _examine_all(
     left_out = {result.name: result.findings[0].code for result in examined if not result.sample}
     seen = _Seen(
         release=release,
+        layout=layout,
         # Of people's own images there are no official names to miss.
         is_known=not release.names or bool(release.names & present),
         samples=tuple(fit.values()),

@@ -6,7 +6,6 @@ counts and quantiles. They were measured on the official release.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from kolektor_cli.raw.drawing import Random, tint
 from kolektor_cli.raw.drawing_2 import draw_dark_surface, draw_marks
 from kolektor_cli.raw.releases import KOLEKTORSDD2_DEFECTIVE, KOLEKTORSDD2_NUMBERS
 from kolektor_cli.samples import OfficialSplit
+from kolektor_cli.splits.pickles import pickle_numbers
 
 OFFICIAL_IMAGES_2 = sum(map(len, KOLEKTORSDD2_NUMBERS.values()))
 
@@ -171,7 +171,7 @@ def _pickled_splits(drawings: Sequence[Drawing2], seed: int) -> dict[str, bytes]
     for segmented in SEGMENTED:
         rounded = round(segmented * len(marked) / KOLEKTORSDD2_DEFECTIVE["train"])
         unsegmented = set(marked[rounded:])
-        content = tuple(
+        train, test = (
             [
                 (int(drawing.name.rpartition("/")[2]), drawing.name not in unsegmented)
                 for drawing in shuffled
@@ -179,5 +179,5 @@ def _pickled_splits(drawings: Sequence[Drawing2], seed: int) -> dict[str, bytes]
             ]
             for split in KOLEKTORSDD2_NUMBERS
         )
-        files[f"split_weakly_{segmented}.pyb"] = pickle.dumps(content, protocol=4)
+        files[f"split_weakly_{segmented}.pyb"] = pickle_numbers(train, test)
     return files

@@ -37,7 +37,6 @@ from kolektor_cli.reports.parts import number, scale
 from kolektor_cli.scoring.figures import DEFINITIONS, FIGURES
 from kolektor_cli.scoring.maps import Maps, MapSource, open_maps
 from kolektor_cli.scoring.placing import place, within
-from kolektor_cli.scoring.published import PUBLISHED
 from kolektor_cli.scoring.results import (
     Difference,
     Figure,
@@ -132,10 +131,10 @@ def _draw(
 ) -> tuple[Picture, Picture]:
     placed = place(maps.read(image.path).scores, image.size, image.inside, crop)
     pixels = images[image.path].image()
-    is_good = image.label == "good"
-    mask = np.zeros(pixels.shape[:2], np.uint8) if is_good else images[image.path].mask()
+    unmarked = image.label == "good" or images[image.path].weak
+    mask = np.zeros(pixels.shape[:2], np.uint8) if unmarked else images[image.path].mask()
     shown, colors = whole(pixels, mask), heat(placed, mask, low, high)
-    outlined = "" if is_good else ", defects outlined"
+    outlined = "" if unmarked else ", defects outlined"
     return (
         called(shown, f"{image.path}{outlined}"),
         called(colors, f"heat map of {image.path}{outlined}"),
@@ -190,7 +189,7 @@ def _results(scores: Scores) -> Section:
         table(f"Figures on {scores.category}", columns, rows),
         bullets(_remarks(scores)),
         *map(_difference, scores.differences),
-        _published(),
+        *([_published(scores)] if scores.published else []),
     )
 
 
@@ -237,7 +236,7 @@ def _difference(difference: Difference) -> Html:
     return folded(text(title), table(title, ("figure", "difference", "from", "to"), rows))
 
 
-def _published() -> Html:
+def _published(scores: Scores) -> Html:
     rows: list[tuple[Cell, ...]] = [
         (
             row.model,
@@ -247,7 +246,7 @@ def _published() -> Html:
             number(row.pixel_auroc),
             number(row.pro),
         )
-        for row in PUBLISHED
+        for row in scores.published
     ]
     columns = ("model", "code", "backbone", "image AUROC", "pixel AUROC", "PRO")
     return table("KolektorSDD: published, other splits and definitions", columns, rows)

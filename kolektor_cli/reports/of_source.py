@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.imaging.codec import decode_image
@@ -44,7 +43,10 @@ def derive_cell(sample: Sample, image: Pixels, mask: Pixels | None) -> DefectCel
 
 
 def source_page(
-    source: Source, scan: Scan, cells: Mapping[str, DefectCell], jobs: int | None = None
+    source: Source,
+    scan: Scan,
+    cells: Mapping[str, DefectCell],
+    jobs: int | None = None,
 ) -> str:
     """Return the page of a source.
 
@@ -84,11 +86,17 @@ def _fingerprint(scan: Scan) -> str:
 
 def _overview(scan: Scan) -> Section:
     samples = scan.samples
+    items: dict[str, list[Sample]] = {}
+    for sample in samples:
+        items.setdefault(sample.item, []).append(sample)
     defective = [sample for sample in samples if sample.label == "defective"]
+    marked = [sample for sample in defective if sample.is_marked]
     severities = Counter(finding.severity for finding in scan.findings)
+    given = [f"{name.replace('_', ' ')} {value}" for name, value in scan.layout.given().items()]
     rows: list[tuple[str, Cell]] = [
         ("release", scan.release),
-        ("items", len({sample.item for sample in samples})),
+        *([("read with", ", ".join(given))] if given else []),
+        ("items", len(items)),
         ("physical items", len({sample.group for sample in samples})),
         ("samples", len(samples)),
         ("good", len(samples) - len(defective)),
@@ -97,24 +105,24 @@ def _overview(scan: Scan) -> Section:
         ("left out", ", ".join(f"{n} ({why})" for n, why in scan.left_out.items()) or "none"),
         ("width in pixels", range_text(sample.width for sample in samples)),
         ("height in pixels", range_text(sample.height for sample in samples)),
-        ("defect pixels of a defective sample", range_text(s.defect_pixels for s in defective)),
+        ("defect pixels of a defective sample", range_text(s.defect_pixels for s in marked)),
         ("findings", ", ".join(f"{n} {kind}" for kind, n in severities.items()) or "none"),
     ]
     for what, count in (("image", scan.official_images), ("mask", scan.official_masks)):
         if count is not None:
             rows.append((f"official {what} files", f"{count} of {len(samples)}"))
-    items = folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(samples)))
-    whole = [] if any(sample.official_split for sample in samples) else [items]
-    return chapter("overview", "Overview", facts("The dataset", rows), *whole)
+    parts = [facts("The dataset", rows)]
+    if len(items) < len(samples):
+        parts.append(folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(items))))
+    return chapter("overview", "Overview", *parts)
 
 
 _ITEM_COLUMNS = ("item", "samples", "good", "defective", "width", "height", "defect pixels")
 
 
-def _item_rows(samples: Sequence[Sample]) -> list[tuple[Cell, ...]]:
+def _item_rows(items: Mapping[str, Sequence[Sample]]) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for item, group in groupby(samples, key=lambda sample: sample.item):
-        members = list(group)
+    for item, members in items.items():
         defective = sum(sample.label == "defective" for sample in members)
         rows.append(
             (
@@ -150,7 +158,7 @@ def _same(source: Source, scan: Scan, jobs: int | None) -> Section:
 
     def load(name: str) -> tuple[Pixels, Pixels | None]:
         sample = samples[name]
-        mask = read_mask(source, sample) if sample.label == "defective" else None
+        mask = read_mask(source, sample) if sample.is_marked else None
         return read_image(source, sample, "full"), mask
 
     return chapter(
@@ -174,7 +182,7 @@ class _Loader:
     def __call__(self, name: str) -> tuple[Pixels, Pixels | None] | None:
         sample = self._owner.get(name)
         if sample is not None:
-            mask = read_mask(self._source, sample) if sample.label == "defective" else None
+            mask = read_mask(self._source, sample) if sample.is_marked else None
             return read_image(self._source, sample, "full"), mask
         if name not in self._files:
             return None
@@ -187,6 +195,6 @@ class _Loader:
 
 
 def _defects(scan: Scan, cells: Mapping[str, DefectCell]) -> list[NamedDefect]:
-    defective = [sample for sample in scan.samples if sample.label == "defective"]
-    ordered = sorted(defective, key=lambda sample: natural_key(sample.name))
+    marked = [sample for sample in scan.samples if sample.is_marked]
+    ordered = sorted(marked, key=lambda sample: natural_key(sample.name))
     return [NamedDefect(sample.name, cells[sample.name]) for sample in ordered]

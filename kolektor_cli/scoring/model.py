@@ -185,6 +185,8 @@ def _why_not(truth: GroundTruth, area: int, seen: int) -> str:
     labels = {image.label for image in truth.images}
     if "defective" not in labels:
         return "no defect in the test set"
+    if not truth.has_masks:
+        return "the tree has no masks"
     if area == sum(image.inside[2] * image.inside[3] for image in truth.images):
         return _NO_GOOD_PIXEL
     if "good" not in labels:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kolektor_cli.raw.releases import OWN_IMAGES, kolektorsdd2
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
@@ -36,3 +38,11 @@ PUBLISHED = (
     PublishedRow("Anomalib", "CFLOW-AD", "wide_resnet50_2", 0.850, 0.847),
 )
 """The original project's table of KolektorSDD, row by row; image AUROC, pixel AUROC and PRO."""
+
+
+def published_for(release: str | None) -> tuple[PublishedRow, ...]:
+    """Return the published rows that figures on a release stand beside: none for other images.
+
+    `release` is None where it is not known, as of another tool's tree.
+    """
+    return () if release in (OWN_IMAGES, kolektorsdd2().name) else PUBLISHED

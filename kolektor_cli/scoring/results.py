@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from kolektor_cli.findings import Finding
 from kolektor_cli.imaging.geometry import Rectangle
 from kolektor_cli.samples import Label
+from kolektor_cli.scoring.published import PublishedRow
 
 UNREADABLE = "unreadable-map"
 """The code of findings about maps that cannot be read."""
@@ -186,6 +187,8 @@ class Scores:
         How often items were drawn for the intervals, 0 for none, and the seed.
     leaks
         What is both trained on and tested; None where the tree does not tell.
+    published
+        The published rows to show beside them.
     versions
         Of this tool, Python, NumPy and OpenCV.
     findings
@@ -203,6 +206,7 @@ class Scores:
     draws: int = 0
     seed: int = 0
     leaks: tuple[str, ...] | None = None
+    published: tuple[PublishedRow, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = field(default=())
 

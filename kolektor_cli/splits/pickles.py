@@ -1,4 +1,4 @@
-"""Pickles in which the datasets' authors publish their splits, read without executing them."""
+"""Pickles as the datasets' authors publish their splits, read without executing them."""
 
 from __future__ import annotations
 
@@ -150,6 +150,14 @@ def read_pickled_numbers(data: bytes, name: str) -> tuple[Listed[int], Listed[in
     if not all(isinstance(number, int) for number in (*train, *test)):
         raise SplitFileError(f"{name}: is not a split of KolektorSDD2, whose images have numbers")
     return train, test
+
+
+def pickle_numbers(train: Iterable[tuple[int, bool]], test: Iterable[tuple[int, bool]]) -> bytes:
+    """Return a split as the authors pickle that of KolektorSDD2; see `read_pickled_numbers`.
+
+    The same split gives the same bytes.
+    """
+    return pickle.dumps((list(train), list(test)), protocol=4)
 
 
 class _RefusedError(pickle.UnpicklingError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -40,6 +40,9 @@ class TreeImage:
         The name of its sample; None in a tree without a manifest.
     geometry
         How the source image was mapped to the image; None in a tree without a manifest.
+    weak
+        Whether it is defective and has no mask, so that only its label is known: an image to train
+        on, or one of a tree without masks.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class TreeImage:
     label: Label
     sample: str | None
     geometry: Geometry | None
+    weak: bool = False
 
     def image(self) -> Pixels:
         """Return the image: height x width uint8, or height x width x 3 (RGB).
@@ -59,12 +63,6 @@ class TreeImage:
         """
         path = self.folder / self.path
         return decode_image(read_file(path), str(path))
-
-    @property
-    def weak(self) -> bool:
-        """Whether this is a defective training image without a mask, so defective somewhere."""
-        trains = self.split == "train" and self.label == "defective"
-        return trains and not (self.folder / mask_path(self.path)).is_file()
 
     def mask(self) -> Pixels:
         """Return the mask: height x width uint8, 255 on defects, else 0.
@@ -184,19 +182,25 @@ def load_tree(path: str | os.PathLike[str]) -> TreeDataset:
     folder = only_category(Path(path))
     listing = list_tree(folder)
     entries: dict[str, FileEntry] = {}
+    has_masks = any(map(is_mask, listing))
     if MANIFEST_NAME in listing:
         manifest = from_bytes(read_file(folder / MANIFEST_NAME))
         entries = {entry.path: entry for entry in manifest.files}
-    pngs = sorted(name for name in listing if name.endswith(".png") and not is_mask(name))
-    return TreeDataset(list(_images(folder, pngs, entries)))
+        has_masks = manifest.has_masks
+    return TreeDataset(list(_images(folder, listing.keys(), entries, has_masks=has_masks)))
 
 
 def _images(
-    folder: Path, paths: Sequence[str], entries: Mapping[str, FileEntry]
+    folder: Path, files: Collection[str], entries: Mapping[str, FileEntry], *, has_masks: bool
 ) -> Iterator[TreeImage]:
-    for path in paths:
+    for path in sorted(files):
         place = split_and_label(path)
-        if place is not None:
-            entry = entries.get(path)
-            sample, geometry = (entry.sample, entry.geometry) if entry else (None, None)
-            yield TreeImage(folder, path, *place, sample, geometry)
+        if place is None or not path.endswith(".png"):
+            continue
+        split, label = place
+        entry = entries.get(path)
+        sample, geometry = (entry.sample, entry.geometry) if entry else (None, None)
+        # A test image must have its mask where the tree has masks: there it is lost, not unknown.
+        may_lack = label == "defective" and (split == "train" or not has_masks)
+        weak = may_lack and mask_path(path) not in files
+        yield TreeImage(folder, path, split, label, sample, geometry, weak)

@@ -61,7 +61,7 @@ class FitSummary:
     widths, heights
         The smallest and the largest of an output image, in pixels.
     defects
-        What becomes of the defects of each defective sample.
+        What becomes of the defects of each defective sample that has a mask.
     crops
         The center crops that `DefectsOfSample.marked_in_crops` refers to.
     """
@@ -101,7 +101,7 @@ def summarise_fit(
     views = [view for sample in samples for view in fitted.views[sample.name]]
     labels = Counter(view.label for view in views)
     sizes = [view.geometry.size for view in views]
-    defective = [sample for sample in samples if sample.label == "defective"]
+    marked = [sample for sample in samples if sample.is_marked]
     follow = partial(_follow_defects, fitted, source, tuple(crops))
     return FitSummary(
         fit=fitted.fit,
@@ -109,7 +109,7 @@ def summarise_fit(
         defective=labels["defective"],
         widths=_range(width for width, _ in sizes),
         heights=_range(height for _, height in sizes),
-        defects=tuple(parallel_map(follow, defective, jobs, progress)),
+        defects=tuple(parallel_map(follow, marked, jobs, progress)),
         crops=tuple(crops),
     )
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
@@ -29,17 +30,10 @@ MANIFEST_NAME = "manifest.json"
 
 MASK_ENDING = "_mask"
 
-IMAGE_FOLDERS: Mapping[tuple[SplitName, Label], str] = {
-    ("train", "good"): "train/good",
-    ("val", "good"): "validation/good",
-    ("test", "good"): "test/good",
-    ("test", "defective"): "test/defect",
-    ("train", "defective"): "train/defect",
-}
-"""Folders of images in the trees of this tool, by split and label."""
+_TOPS: Mapping[SplitName, str] = {"train": "train", "val": "validation", "test": "test"}
+"""The top folders of images, by split."""
 
-_SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
-"""Splits by the top folder of their images."""
+_SPLITS: Mapping[str, SplitName] = {top: split for split, top in _TOPS.items()}
 
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 """Names of devices under Windows, which cannot name a folder there."""
@@ -78,7 +72,7 @@ def check_category(category: str) -> str:
         raise UsageError(
             f"category {category!r}: must not be empty, nor start or end with a dot or a space"
         )
-    if _RESERVED.fullmatch(category.partition(".")[0]):
+    if is_reserved(category):
         raise UsageError(f"category {category!r}: is the name of a device under Windows")
     if forbidden:
         raise UsageError(
@@ -87,6 +81,27 @@ def check_category(category: str) -> str:
     if len(category.encode(errors="surrogatepass")) > 200:
         raise UsageError(f"category {category[:20]!r}...: is longer than 200 bytes")
     return category
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a name is that of a device under Windows, which no folder can have there."""
+    return _RESERVED.fullmatch(name.partition(".")[0]) is not None
+
+
+def folder_of(split: SplitName, kind: str) -> str | None:
+    """Return the folder of images of a kind: ``good``, or a type of defects.
+
+    None for those that no tree holds: unused images, and defective ones of validation.
+    """
+    if split not in _TOPS or (split == "val" and kind != "good"):
+        return None
+    return f"{_TOPS[split]}/{kind}"
+
+
+def kind_of(path: str) -> str:
+    """Return the kind of an image or a mask by its folder: ``good``, or a type of defects."""
+    folder = split_path(path)[0]
+    return (image_folder(folder) if is_mask(path) else folder).partition("/")[2]
 
 
 def is_mask(path: str) -> bool:
@@ -148,23 +163,27 @@ def image_folder(mask_folder: str) -> str:
     return mask_folder
 
 
-_OUR_LEAVES = {
-    *IMAGE_FOLDERS.values(),
-    *(mask_folder(folder) for (_, label), folder in IMAGE_FOLDERS.items() if label == "defective"),
-}
+def is_leaf(folder: str, types: Collection[str] | None) -> bool:
+    """Return whether a folder may hold images or masks.
 
-
-def is_leaf(folder: str, ours: bool) -> bool:
-    """Return whether a folder may hold images or masks; with `ours`, in a tree of this tool."""
-    if ours:
-        return folder in _OUR_LEAVES
+    `types` are the types of defects in a tree of this tool; None for any other tree.
+    """
+    if types is not None:
+        return folder in _our_leaves(frozenset(types))
     misnamed = is_train_of_defects(folder) and is_called_good(folder)
     return _ANY_LEAF.fullmatch(folder) is not None and not misnamed
 
 
-def is_above_leaf(folder: str, ours: bool) -> bool:
-    """Return whether a folder may hold folders of images or masks."""
-    return is_leaf(f"{folder}/good", ours) or folder == "ground_truth"
+@cache
+def _our_leaves(types: frozenset[str]) -> frozenset[str]:
+    good = {f"{top}/good" for top in _SPLITS}
+    defects = {f"{top}/{kind}" for top in ("train", "test") for kind in types}
+    return frozenset({*good, *defects, *map(mask_folder, defects)})
+
+
+def is_above_leaf(folder: str, types: Collection[str] | None) -> bool:
+    """Return whether a folder may hold folders of images or masks; see `is_leaf`."""
+    return is_leaf(f"{folder}/good", types) or folder == "ground_truth"
 
 
 def is_called_good(folder: str) -> bool:

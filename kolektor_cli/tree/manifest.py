@@ -16,8 +16,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from kolektor_cli.errors import ManifestError
+from kolektor_cli.errors import ManifestError, UsageError
 from kolektor_cli.imaging.geometry import Geometry
+from kolektor_cli.raw.layout_options import LayoutOptions, layout_of
 from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import SplitName
 from kolektor_cli.tree.layout import MANIFEST_NAME
@@ -77,6 +78,26 @@ class Manifest:
     fingerprint: str
     files: tuple[FileEntry, ...]
     segmented: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def types(self) -> frozenset[str] | None:
+        """The types of defects that the options allow; None if the options are wrong."""
+        layout = self._layout
+        return layout.types if layout else None
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the source has masks, so that defective test images have some, too."""
+        layout = self._layout
+        return layout is None or layout.has_masks
+
+    @property
+    def _layout(self) -> LayoutOptions | None:
+        try:
+            return layout_of(self.options)
+        except UsageError:
+            # The check against the source reports it.
+            return None
 
 
 def fingerprint(files: Iterable[tuple[str, str]]) -> str:

@@ -22,10 +22,11 @@ _MASK_ENDINGS = ("", "_mask", "-mask", "_gt", "_label", "_seg", "_segmentation")
 """What people append to an image's name for its mask, in lower case."""
 
 
-def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
+def check_pairs(paths: Iterable[str], *, need_masks: bool = True) -> Iterator[Finding]:
     """Yield an error for each defective test image without a mask and each mask without an image.
 
-    Defective training images need no masks: their pixel labels may not be known.
+    Defective training images need no masks: their pixel labels may not be known. Nor do those of a
+    source without masks, where `need_masks` is False.
 
     `paths` are all files of the tree: a mask that has another name, format or place than consumers
     expect is named, and not reported a second time as the mask of no image. Images in a folder that
@@ -37,7 +38,7 @@ def check_pairs(paths: Iterable[str]) -> Iterator[Finding]:
     masks_by_image = _masks_by_image(files)
     claimed: set[str] = set()
     weak = {mask for mask, path in wanted.items() if is_train_of_defects(split_path(path)[0])}
-    for mask in sorted(wanted.keys() - present - weak):
+    for mask in sorted(wanted.keys() - present - weak) if need_masks else ():
         others = masks_by_image.get(mask_path(wanted[mask]), [])
         claimed.update(others)
         yield Finding("error", "no-mask", wanted[mask], _no_mask(mask, others))

@@ -8,17 +8,18 @@ from typing import TypeAlias
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.depth import Depth
-from kolektor_cli.raw.layout_options import KOLEKTOR_LAYOUT, LayoutOptions
 from kolektor_cli.raw.scan import Scan
 from kolektor_cli.samples import Sample, natural_key
 from kolektor_cli.splits.split import Split, SplitName
 from kolektor_cli.tree.fit import MANY, WHOLE, fit_options
 from kolektor_cli.tree.layout import (
-    IMAGE_FOLDERS,
     Color,
     Names,
     check_category,
     check_names,
+    folder_of,
+    is_reserved,
+    is_test_of_defects,
     mask_path,
 )
 from kolektor_cli.tree.structure import check_structure
@@ -75,7 +76,6 @@ def make_plan(
     category: str,
     color: Color = "rgb",
     names: Names = "index",
-    layout: LayoutOptions = KOLEKTOR_LAYOUT,
     depth: Depth = None,
     trust_masks: bool = False,
 ) -> Plan:
@@ -85,7 +85,7 @@ def make_plan(
     are in one split. With `names` ``index``, the files of a folder are numbered from 0 in the order
     of the samples, with the same number of digits in all folders. With ``source``, they are named
     ``<item>_<part>``, plus ``_0``, ``_1``, ... if the fit may make several images of one. The
-    options name `trust_masks` and what `layout` says only if they are given.
+    options name `trust_masks` and what the scan's layout says only if they are given.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def make_plan(
         image to test; names collide, or sort in another order than their masks; or the fit cuts
         images of which only the label of the whole may be known.
     """
-    options = {**fit_options(fitted.fit), "color": color, "names": names, **layout.given()}
+    options = {**fit_options(fitted.fit), "color": color, "names": names, **scan.layout.given()}
     if depth is not None:
         options["depth"] = depth
     if trust_masks:
@@ -126,11 +126,12 @@ def _plan_images(
 ) -> tuple[PlannedImage, ...]:
     """Give every view of the samples in use its path."""
     _refuse_cut_weak(samples, split, fitted)
-    folders: dict[str, list[_Member]] = {folder: [] for folder in IMAGE_FOLDERS.values()}
+    types = sorted({view.kind for views in fitted.views.values() for view in views} - {"good"})
+    folders = _empty_folders(types)
     endings = _endings(fitted)
     for sample in sorted(samples, key=lambda sample: natural_key(sample.name)):
         for view, ending in zip(fitted.views[sample.name], endings, strict=False):
-            folder = IMAGE_FOLDERS.get((split.assigned[sample.name], view.label))
+            folder = folder_of(split.assigned[sample.name], view.kind)
             if folder is not None:
                 stem = sample.name.replace("/", "_") + ending
                 folders[folder].append((sample, view, stem))
@@ -147,8 +148,20 @@ def _plan_images(
         for folder, members in folders.items()
         for number, (sample, view, stem) in enumerate(members)
     )
-    _refuse_paths([path for image in planned for path in paths_of(image)])
+    _refuse_paths([path for image in planned for path in paths_of(image)], types)
     return planned
+
+
+def _empty_folders(types: Sequence[str]) -> dict[str, list[_Member]]:
+    """Return the folders of a tree with defects of some types, without members."""
+    kinds: tuple[tuple[SplitName, Sequence[str]], ...] = (
+        ("train", ["good"]),
+        ("val", ["good"]),
+        ("test", ["good", *types]),
+        ("train", types),
+    )
+    folders = [folder_of(split, kind) for split, found in kinds for kind in found]
+    return {folder: [] for folder in folders if folder is not None}
 
 
 def _endings(fitted: Views) -> list[str]:
@@ -180,25 +193,27 @@ def _refuse_cut_weak(samples: Sequence[Sample], split: Split, fitted: Views) -> 
 def _plan_image(
     sample: Sample, split: SplitName, view: View, weak: bool, path: str
 ) -> PlannedImage:
-    mask = mask_path(path) if view.label == "defective" and not weak else None
+    marked = view.label == "defective" and sample.is_marked and not weak
+    mask = mask_path(path) if marked else None
     return PlannedImage(sample, split, view, path, mask)
 
 
-def _refuse_paths(paths: Sequence[str]) -> None:
-    findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), ours=True)]
+def _refuse_paths(paths: Sequence[str], types: Sequence[str]) -> None:
+    for kind in types:
+        if is_reserved(kind):
+            raise UsageError(f"--mask-classes: {kind!r} is the name of a device under Windows")
+    findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), types)]
     if findings:
         raise UsageError(f"{findings[0].path}: {findings[0].message}; choose --names index")
 
 
 def _refuse_empty(folders: Mapping[str, Sequence[_Member]]) -> None:
-    needed = {
-        "train/good": "no good image to train on",
-        "test/good": "no good image to test",
-        "test/defect": "no defective image to test",
-    }
+    needed = {"train/good": "no good image to train on", "test/good": "no good image to test"}
     for folder, lack in needed.items():
         if not folders[folder]:
             raise UsageError(f"the split leaves {lack}: {folder} would be empty")
+    if not any(folders[folder] for folder in filter(is_test_of_defects, folders)):
+        raise UsageError("the split leaves no defective image to test")
 
 
 def paths_of(image: PlannedImage) -> tuple[str, ...]:

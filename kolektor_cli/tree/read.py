@@ -18,7 +18,7 @@ from kolektor_cli.imaging.pixels import Pixels, gray_values, pixels_sha256, to_g
 from kolektor_cli.imaging.png import read_png
 from kolektor_cli.imaging.similarity import Thumbnail, thumbnail
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
-from kolektor_cli.tree.layout import MANIFEST_NAME, Kind, is_mask
+from kolektor_cli.tree.layout import MANIFEST_NAME, Kind, is_mask, kind_of
 from kolektor_cli.tree.manifest import Manifest, from_bytes
 
 _CHANNELS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
@@ -65,6 +65,23 @@ class Tree:
         """Whether this tool made the tree."""
         has_manifest = MANIFEST_NAME in self.entries
         return has_manifest or any(facts.by_kolektor for facts in self.pngs.values())
+
+    @property
+    def types(self) -> frozenset[str] | None:
+        """The types of defects that a tree of this tool may have; None for any other tree.
+
+        Without a manifest these are the types that it has.
+        """
+        if not self.ours:
+            return None
+        told = self.manifest.types if self.manifest else None
+        found = {kind for kind in map(kind_of, self.pngs) if kind and "/" not in kind}
+        return told or frozenset(found - {"good"})
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether defective test images are to have masks; unless the manifest denies it."""
+        return self.manifest is None or self.manifest.has_masks
 
 
 def find_categories(out: Path) -> list[Path]:

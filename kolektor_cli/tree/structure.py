@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.tree.layout import (
@@ -38,33 +39,36 @@ _DROPPINGS = {".ds_store", "thumbs.db", "desktop.ini"}
 
 Entries = Mapping[str, Kind]
 
+Types: TypeAlias = Collection[str] | None
 
-def check_structure(entries: Entries, *, ours: bool) -> Iterator[Finding]:
+
+def check_structure(entries: Entries, types: Types) -> Iterator[Finding]:
     """Yield what consumers do not expect below a category folder; `entries` maps paths to kinds.
 
-    With `ours`, only the folders that this tool makes are allowed. Otherwise there may be any type
-    of defect, and texts beside the folders (as in MVTec AD) are ``info``.
+    With `types`, those of the defects in a tree of this tool, only the folders that it makes are
+    allowed. Without, there may be any type, and texts beside the folders (as in MVTec AD) are
+    ``info``.
     """
     for path, kind in sorted(entries.items()):
         if kind in ("link", "other"):
             message = "is a link or a special file; replace it with a copy of its target"
             yield Finding("error", "not-a-file", path, message)
-    odd = _odd_folders(entries, ours)
-    yield from _check_odd_folders(entries, odd, ours)
+    odd = _odd_folders(entries, types)
+    yield from _check_odd_folders(entries, odd, types)
     yield from _check_empty_folders(entries, odd)
-    yield from _check_files(entries, odd, ours)
-    renamed = {_right_name(folder, entries, ours) for folder in odd if _images(entries, folder)}
+    yield from _check_files(entries, odd, types)
+    renamed = {_right_name(folder, entries, types) for folder in odd if _images(entries, folder)}
     yield from _check_presence(entries, renamed)
-    if not ours:
+    if types is None:
         yield from _check_train_defects(entries, odd)
 
 
-def _odd_folders(entries: Entries, ours: bool) -> list[str]:
+def _odd_folders(entries: Entries, types: Types) -> list[str]:
     """Return the folders that consumers do not expect, without those inside another such one."""
     odd: list[str] = []
     for path, kind in sorted(entries.items()):
-        expected = is_leaf(path, ours) or is_above_leaf(path, ours)
-        if not ours and is_train_of_defects(path) and "train/good" not in entries:
+        expected = is_leaf(path, types) or is_above_leaf(path, types)
+        if types is None and is_train_of_defects(path) and "train/good" not in entries:
             expected = False  # most likely the good images, under another name
         if kind == "folder" and not expected and not _is_below(path, odd):
             odd.append(path)
@@ -87,12 +91,12 @@ def _images(entries: Entries, folder: str) -> list[str]:
     return [path for path in _files(entries, folder) if image_suffix(path)]
 
 
-def _check_odd_folders(entries: Entries, odd: Sequence[str], ours: bool) -> Iterator[Finding]:
+def _check_odd_folders(entries: Entries, odd: Sequence[str], types: Types) -> Iterator[Finding]:
     """Yield a finding for each folder to rename, and one for all others in the same place."""
     others: dict[str, list[str]] = defaultdict(list)
     for folder in odd:
         images = _images(entries, folder)
-        right = _right_name(folder, entries, ours)
+        right = _right_name(folder, entries, types)
         if images and right:
             message = _rename_message(folder, right, images, taken=right in entries)
             paths = tuple(_files(entries, folder))
@@ -104,7 +108,7 @@ def _check_odd_folders(entries: Entries, odd: Sequence[str], ours: bool) -> Iter
         rest = [folder for folder in folders if folder not in full]
         if full:
             images = [path for folder in full for path in _images(entries, folder)]
-            message = _holds(full, images) + _advice_for_images(parent, full[0], images, ours)
+            message = _holds(full, images) + _advice_for_images(parent, full[0], images, types)
             paths = tuple(path for folder in full for path in _files(entries, folder))
             yield Finding("error", "unexpected-folder", _place(full), message, paths)
         for folder in rest:
@@ -114,7 +118,7 @@ def _check_odd_folders(entries: Entries, odd: Sequence[str], ours: bool) -> Iter
             yield Finding("error", "unexpected-folder", folder, message)
 
 
-def _right_name(folder: str, entries: Entries, ours: bool) -> str | None:
+def _right_name(folder: str, entries: Entries, types: Types) -> str | None:
     """Return the name that consumers expect of an odd folder, if its own name tells."""
     parent, _, last = folder.rpartition("/")
     if parent == "":
@@ -123,10 +127,10 @@ def _right_name(folder: str, entries: Entries, ours: bool) -> str | None:
     if parent in ("train", "validation"):
         alone = len(_folders_in(parent, entries)) == 1
         return f"{parent}/good" if is_called_good(last) or alone else None
-    if parent == "test" and ours:
-        return "test/good" if is_called_good(last) else "test/defect"
-    if parent == "ground_truth" and ours and not is_called_good(last):
-        return "ground_truth/defect"
+    if parent == "test" and types is not None and is_called_good(last):
+        return "test/good"
+    if parent in ("test", "ground_truth") and types is not None and not is_called_good(last):
+        return f"{parent}/{next(iter(types))}" if len(types) == 1 else None
     return None
 
 
@@ -165,15 +169,15 @@ def _number(images: Sequence[str]) -> str:
     return f"{number} ({first_names(names)})" if len(set(names)) == len(names) else number
 
 
-def _advice_for_images(parent: str, folder: str, images: Sequence[str], ours: bool) -> str:
+def _advice_for_images(parent: str, folder: str, images: Sequence[str], types: Types) -> str:
     """Return what to do with images in a folder that is not read and not merely misnamed."""
-    if is_leaf(parent, ours) and is_mask(f"{parent}/"):
+    if is_leaf(parent, types) and is_mask(f"{parent}/"):
         stem = folder.rpartition("/")[2]
         return (
             "an image has one mask: merge the masks of each folder into one file beside it, "
             f"those of {stem} into {stem}_mask.png"
         )
-    if is_leaf(parent, ours):
+    if is_leaf(parent, types):
         return f"move them up into {parent}, under names that differ"
     if parent in ("train", "validation"):
         return f"they read {parent}/good alone: move good images there, and others elsewhere"
@@ -247,27 +251,27 @@ _PLACES = {
 }
 
 
-def _check_files(entries: Entries, odd: Sequence[str], ours: bool) -> Iterator[Finding]:
+def _check_files(entries: Entries, odd: Sequence[str], types: Types) -> Iterator[Finding]:
     """Yield one finding for all files that are unexpected for the same reason."""
     causes: dict[_Cause, list[str]] = defaultdict(list)
     for path, kind in sorted(entries.items()):
-        if kind != "file" or _is_below(path, odd) or _is_expected(path, ours):
+        if kind != "file" or _is_below(path, odd) or _is_expected(path, types):
             continue
-        if "/" not in path and not ours and not path.endswith(".png"):
+        if "/" not in path and types is None and not path.endswith(".png"):
             yield Finding("info", "extra-file", path, "is not part of the dataset")
         else:
-            causes[_cause(path, ours)].append(path)
+            causes[_cause(path, types)].append(path)
     for cause, paths in causes.items():
         yield cause.finding(paths)
 
 
-def _is_expected(path: str, ours: bool) -> bool:
+def _is_expected(path: str, types: Types) -> bool:
     folder, _, file = path.rpartition("/")
     is_png = file.endswith(".png") and not file.startswith(".")
-    return path == MANIFEST_NAME or (is_leaf(folder, ours) and is_png)
+    return path == MANIFEST_NAME or (is_leaf(folder, types) and is_png)
 
 
-def _cause(path: str, ours: bool) -> _Cause:
+def _cause(path: str, types: Types) -> _Cause:
     folder, _, file = path.rpartition("/")
     if file.casefold() in _DROPPINGS:
         return _DROPPED
@@ -275,7 +279,7 @@ def _cause(path: str, ours: bool) -> _Cause:
         return _UNKNOWN
     if file.startswith("."):
         return _HIDDEN
-    if not is_leaf(folder, ours):
+    if not is_leaf(folder, types):
         advice = _PLACES.get(folder.partition("/")[0], "move into the right folder")
         if folder == "":
             advice = "move into the folder it belongs to, such as train/good, or elsewhere"

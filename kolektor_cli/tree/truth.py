@@ -52,6 +52,8 @@ class TruthImage:
         The part that is not padding: left, top, width and height.
     mask_sha256
         The SHA-256 of its mask's file by the manifest; None of a good image, or without a manifest.
+    sample
+        The name of its sample; None in a tree without a manifest.
     """
 
     path: str
@@ -60,6 +62,7 @@ class TruthImage:
     size: Size
     inside: Rectangle
     mask_sha256: str | None = None
+    sample: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,14 @@ class GroundTruth:
         The paths of all images, of every split.
     fingerprint
         That of the manifest; None in a tree without one.
+    release
+        The release that the tree was made of; None in a tree without a manifest.
     leaks
         What is both trained on and tested, in words; None where it is not known.
     training
         The training images, by path, if they were asked for.
+    has_masks
+        Whether defective images have masks: by the manifest, or if there is any mask.
     """
 
     folder: Path
@@ -125,8 +132,10 @@ class GroundTruth:
     validation: tuple[TruthImage, ...]
     paths: tuple[str, ...]
     fingerprint: str | None
+    release: str | None
     leaks: tuple[str, ...] | None
     training: tuple[TruthImage, ...] = ()
+    has_masks: bool = True
 
     @property
     def category(self) -> str:
@@ -155,9 +164,10 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
     for name in files:
         if is_unread_image(name):
             raise _not_whole(folder, f"{name} is no PNG")
-    for finding in check_pairs(files):
-        raise _not_whole(folder, f"{finding.path} {finding.message}")
     found = from_bytes(read_file(folder / MANIFEST_NAME)) if MANIFEST_NAME in files else None
+    has_masks = found.has_masks if found else any(map(is_mask, files))
+    for finding in check_pairs(files, need_masks=has_masks):
+        raise _not_whole(folder, f"{finding.path} {finding.message}")
     entries = {entry.path: entry for entry in found.files} if found else {}
     pngs = sorted(name for name in files if name.endswith(".png"))
     for name in sorted(entries.keys() ^ set(pngs)) if found else ():
@@ -174,8 +184,10 @@ def open_truth(path: Path, *, training: bool = False) -> GroundTruth:
         validation=tuple(_images(folder, images, "val", entries)),
         paths=tuple(images),
         fingerprint=found.fingerprint if found else None,
+        release=found.release if found else None,
         leaks=tuple(_leaks(found)) if found else None,
         training=tuple(_images(folder, images, "train", entries)) if training else (),
+        has_masks=has_masks,
     )
 
 
@@ -200,7 +212,8 @@ def _images(
         else:
             mask = entries.get(mask_path(path)) if place[1] == "defective" else None
             sha256 = mask.sha256 if mask else None
-            yield TruthImage(path, place[1], entry.group, size, entry.geometry.placement, sha256)
+            inside = entry.geometry.placement
+            yield TruthImage(path, place[1], entry.group, size, inside, sha256, entry.sample)
 
 
 def _size(folder: Path, path: str) -> Size:
@@ -231,14 +244,14 @@ def _leaks(found: Manifest) -> Iterator[str]:
 
 
 def read_defects(truth: GroundTruth, image: TruthImage) -> Defects:
-    """Return the defect pixels of an image; none of a good one.
+    """Return the defect pixels of an image; none of a good one, nor in a tree without masks.
 
     Raises
     ------
     OutputError, ImageError
         The mask cannot be read, was changed, has another size than its image, or marks nothing.
     """
-    if image.label == "good":
+    if image.label == "good" or not truth.has_masks:
         return NO_DEFECTS
     name = mask_path(image.path)
     data = read_file(truth.folder / name)

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from kolektor_cli.errors import SourceError
+import numpy as np
+
+from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.imaging.geometry import Geometry, Rectangle, Size, cut, pad, stretch
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.resample import transform_mask
@@ -28,17 +30,25 @@ from kolektor_cli.imaging.windows import windows_over_defects
 from kolektor_cli.io.parallel import Progress, no_progress, parallel_map
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.load import read_mask
-from kolektor_cli.samples import Label, Sample
+from kolektor_cli.samples import DEFECT, Label, Sample, type_of
 from kolektor_cli.splits.split import Split, SplitName
 from kolektor_cli.tree.fit import WHOLE, Fit
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One output image of a sample: its geometry, and the label of its own mask."""
+    """One output image of a sample: its geometry, and the kind of its own mask.
+
+    The kind is ``good``, or the type of its defects.
+    """
 
     geometry: Geometry
-    label: Label
+    kind: str
+
+    @property
+    def label(self) -> Label:
+        """``good`` or ``defective``."""
+        return "good" if self.kind == "good" else "defective"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,8 @@ def view_samples(
     ------
     SourceError, ImageError
         A mask cannot be read or decoded, or changed since the scan.
-    SourceError
-        An image is too low for ``thirds``.
+    SourceError, UsageError
+        See `views_of`.
     """
     views = parallel_map(partial(_views, fit, source), samples, jobs, progress)
     return Views(fit, {sample.name: v for sample, v in zip(samples, views, strict=True)})
@@ -76,7 +86,7 @@ def _views(fit: Fit, source: Source, sample: Sample) -> tuple[View, ...]:
 
 
 def _needs_mask(fit: Fit, sample: Sample) -> bool:
-    return fit.name not in WHOLE and sample.label == "defective"
+    return fit.name not in WHOLE and sample.is_marked
 
 
 def views_of(fit: Fit, sample: Sample, mask: Pixels | None) -> tuple[View, ...]:
@@ -86,14 +96,28 @@ def views_of(fit: Fit, sample: Sample, mask: Pixels | None) -> tuple[View, ...]:
     ------
     SourceError
         The image is too low for ``thirds``.
+    UsageError
+        The fit cuts the image, and only its folder tells that it is defective.
     """
+    if fit.name not in WHOLE and sample.label == "defective" and not sample.is_marked:
+        raise UsageError(
+            f"{sample.name} has no mask, and only a mask tells which parts that --fit {fit.name} "
+            "cuts are defective; use --fit stretch or pad"
+        )
     if mask is None or not _needs_mask(fit, sample):
-        return tuple(View(place, sample.label) for place in geometries(fit, sample, None))
-    return tuple(View(place, _label(mask, place)) for place in geometries(fit, sample, mask))
+        return tuple(View(place, sample.kind) for place in geometries(fit, sample, None))
+    types = sample.mask_rule.types
+    return tuple(View(p, _kind(mask, types, p)) for p in geometries(fit, sample, mask))
 
 
-def _label(mask: Pixels, place: Geometry) -> Label:
-    return "defective" if transform_mask(mask, place).any() else "good"
+def _kind(mask: Pixels, types: Sequence[str], place: Geometry) -> str:
+    """Return the kind of a view, by a mask whose values number `types`, if there are any."""
+    if not transform_mask(mask, place).any():
+        return "good"
+    if not types:
+        return DEFECT
+    marks = ((name, np.where(mask == number, mask, 0)) for number, name in enumerate(types, 1))
+    return type_of([name for name, marked in marks if transform_mask(marked, place).any()])
 
 
 def geometries(fit: Fit, sample: Sample, mask: Pixels | None) -> list[Geometry]:

@@ -89,7 +89,12 @@ def _by_sample(planned_images: Iterable[PlannedImage]) -> dict[str, list[Planned
 def _are_made(views: Sequence[PlannedImage], made: Mapping[str, Sequence[DerivedView]]) -> bool:
     """Return whether the files of every view of a sample are in `made`."""
     there = {(view.geometry, view.mask is None) for view in made.get(views[0].sample.name, ())}
-    return all((p.view.geometry, p.view.label == "good") in there for p in views)
+    return all((p.view.geometry, not _has_mask(p)) in there for p in views)
+
+
+def _has_mask(planned: PlannedImage) -> bool:
+    """Return whether an image has a mask, even if it is not used in this split."""
+    return planned.view.label == "defective" and planned.sample.is_marked
 
 
 def _write_sample(
@@ -97,8 +102,7 @@ def _write_sample(
 ) -> tuple[DerivedView, ...]:
     sample = planned[0].sample
     views = [image.view for image in planned]
-    defective = any(view.label == "defective" for view in views)
-    mask = read_mask(source, sample) if defective else None
+    mask = read_mask(source, sample) if any(map(_has_mask, planned)) else None
     return write_views(folder, views, read_image(source, sample, depth), mask, color)
 
 

@@ -51,7 +51,7 @@ def asked(shell: str, line: str, **environment: str) -> str:
         ("kolektor split x --fo", ["--fold", "--folds", "--force"]),
         ("kolektor train x p", [name for name in MODELS if name.startswith("p")]),
         ("kolektor train x patchcore --device c", ["cpu", "cuda"]),
-        ("kolektor export x ", ["yolo", "coco", "labelme"]),
+        ("kolektor export x ", ["yolo", "coco", "labelme", "segdecnet"]),
         ("kolektor fetch kolektorsdd2", ["kolektorsdd2"]),
         ("kolektor docs sco", ["scores"]),
         ("kolektor help ver", ["verify"]),

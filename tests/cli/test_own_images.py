@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kolektor_cli.core.reporting import report
+from kolektor_cli.core.showing import show
+from kolektor_cli.raw.layout_options import LayoutOptions
 from tests.own import write_own
 from tests.running import error_of, run
 
@@ -49,6 +52,30 @@ def test_all_commands_read_the_same_pairs(own: Path, tmp_path: Path) -> None:
     assert "own: ok" in run("verify", out, "--source", own).stdout
 
 
+def test_views_take_the_layout_options(own: Path, in_tmp_path: Path) -> None:
+    layout = LayoutOptions("pairs", mask_suffix="_mask", item=r"p(\d)", no_mask="good", dilate=3)
+    masks = ("--mask-suffix", "_mask", "--no-mask", "good", "--dilate", "3")
+    options = ("--layout", "pairs", "--item", r"p(\d)", *masks)
+    run("show", own, *options, "-o", "a.svg")
+    assert (in_tmp_path / "a.svg").read_bytes() == show(own, layout=layout).encoded(".svg")
+    assert run("report", own, *options, "-o", "-").stdout == report(own, layout=layout).page
+    # An image without a mask is told in the picture's notes, and with the page's exit code.
+    told = json.loads(run("show", own, "--layout", "pairs", "--json").stdout)
+    assert (told["ok"], told["cells"]) == (True, 1)
+    assert [finding["path"] for finding in told["findings"]] == ["p1_6.jpg"]
+    assert json.loads(run("report", own, "--layout", "pairs", "--json", code=1).stdout)["size"]
+
+
+@pytest.mark.parametrize("command", ["show", "report"])
+def test_views_of_a_tree_take_no_layout(command: str, tree: Path, in_tmp_path: Path) -> None:
+    told = error_of(command, tree, "--layout", "pairs", code=2)
+    assert f"{tree}: is a tree, which is read without --layout; give its source" in told
+    assert "is a tree, which is read without --masks" in error_of(
+        command, tree, "--masks", "x", code=2
+    )
+    assert not [*in_tmp_path.glob("show.*"), *in_tmp_path.glob("report.*")]
+
+
 def test_images_that_are_items_are_not_listed(own: Path) -> None:
     shown = run("inspect", own, "--layout", "pairs", "--no-mask", "good").stdout
     assert "Items" not in shown
@@ -84,7 +111,7 @@ def test_own_images_are_padded_where_a_size_is_known(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--masks", "x"), "--masks needs --layout pairs"),
+        (("--layout", "pairs", "--good", "a", "--masks", "x"), "--good and --masks exclude"),
         (("--layout", "pairs", "--item", "x"), "has no group"),
         (("--dilate", "2"), "--dilate 2 is even"),
         (("--layout", "pairs", "--fit", "pad"), "--fit pad needs a size in pixels"),

@@ -100,8 +100,9 @@ def test_comparison_is_as_promised(make_dataset: MakeDataset, tmp_path: Path) ->
 def test_folds_are_as_promised(tmp_path: Path) -> None:
     run("sample", tmp_path / "raw", "--items", 4)
     folds = ("--protocol", "grouped", "--all-folds", "--json", *SMALL)
-    told = run("convert", tmp_path / "raw", tmp_path / "out", *folds).stdout
-    assert len(promised(told, "convert --all-folds")["folds"]) == 3
+    for more in ("--dry-run",), ():
+        told = run("convert", tmp_path / "raw", tmp_path / "out", *folds, *more).stdout
+        assert len(promised(told, "convert --all-folds")["folds"]) == 3
 
 
 def test_scores_are_as_promised(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_tree_made_for_nobody_lacks_what_consumers_need(
         "supersimplenet": {"category"},
         "open-iad": {"category"},
         "aaclip": {"no-list"},
+        "dra": set(),
     }
 
 

@@ -288,7 +288,7 @@ def test_a_tree_without_defects_is_refused(foreign: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_no_format_is_refused_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'voc' is not one of yolo, coco, labelme"):
+    with pytest.raises(UsageError, match="'voc' is not one of yolo, coco, labelme, segdecnet"):
         export(tmp_path, "voc")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--polygons is for coco"):
         export(tmp_path, "yolo", polygons=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kolektor_cli.core.conversion import convert, convert_folds
+from kolektor_cli.core.conversion import convert, convert_folds, plan_conversion, plan_folds
 from kolektor_cli.errors import OutputError, UsageError
 from kolektor_cli.splits.split import SplitOptions
 from tests.conftest import SMALL, MakeDataset, snapshot
@@ -67,6 +67,34 @@ def test_files_are_copied_where_there_are_no_hard_links(
     assert {path.stat().st_nlink for path in (tmp_path / "copied").rglob("*.png")} == {1}
 
 
+def test_plans_of_all_folds_are_what_is_made_of_one_scan(raw: Path, tmp_path: Path) -> None:
+    told: Counter[str] = Counter()
+    planned = plan_folds(
+        raw, tmp_path / "all", FOLDS, progress=lambda step, done, _: told.update({step: bool(done)})
+    )
+    assert not (tmp_path / "all").exists()
+    assert told["scanning"] == 32  # once for each sample
+    for number, fold in enumerate(planned):
+        alone = plan_conversion(
+            raw, tmp_path / f"all/fold{number}", replace(FOLDS, split=of_fold(number))
+        )
+        assert fold == alone
+        assert fold.summary is not None
+    for fold, made in zip(planned, convert_folds(raw, tmp_path / "all", FOLDS), strict=True):
+        assert fold == replace(made, manifest=None, summary=fold.summary)
+
+
+def test_dry_run_refuses_what_cannot_be_made(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "all/fold2/metal/train").mkdir(parents=True)
+    with pytest.raises(OutputError, match="fold2/metal: exists already"):
+        plan_folds(raw, tmp_path / "all", FOLDS)
+    assert len(plan_folds(raw, tmp_path / "all", FOLDS, force=True)) == 4
+    with pytest.raises(UsageError, match="needs a protocol with folds"):
+        plan_folds(raw, tmp_path / "new", SMALL)
+    with pytest.raises(UsageError, match="--fold and --all-folds exclude each other"):
+        plan_folds(raw, tmp_path / "new", replace(FOLDS, split=of_fold(1)))
+
+
 def test_existing_fold_stays_and_nothing_else_is_written(raw: Path, tmp_path: Path) -> None:
     there = tmp_path / "all/fold2/metal/train"
     there.mkdir(parents=True)
@@ -114,8 +142,31 @@ def test_command_sums_up_all_folds(raw: Path, tmp_path: Path) -> None:
     assert {fold["counts"]["train"]["good"] for fold in facts["folds"]} == {2}
     for fold in facts["folds"]:
         assert f"fingerprint {fold['fingerprint']}" in shown
-    refused = run(*arguments, "--force", "--dry-run", code=2).stderr
-    assert "--dry-run shows one tree" in refused
+    refused = run(*arguments, "--force", "--files", code=2).stderr
+    assert "--files lists one tree" in refused
+
+
+def test_command_plans_all_folds(raw: Path, tmp_path: Path) -> None:
+    arguments = ("convert", raw, tmp_path / "all", "--size", "20x30", "--protocol", "grouped",
+                 "--folds", 4, "--all-folds")  # fmt: skip
+    shown = run(*arguments, "--dry-run", "--for", "anomalib")
+    facts = json.loads(run(*arguments, "--dry-run", "--json").stdout)
+    assert not (tmp_path / "all").exists()
+    assert shown.stderr.splitlines()[-1].startswith("planned 4 folds of 32 samples in ")
+    lines = shown.stdout.splitlines()
+    assert lines.count("dry run: nothing was written") == 1
+    assert lines.count("Geometry: stretch to 20x30") == 1
+    assert "fold3: Anomalib 2:" in lines
+    assert not any("fingerprint" in line for line in lines)
+    made = json.loads(run(*arguments, "--json").stdout)
+    for number, (planned, done) in enumerate(zip(facts["folds"], made["folds"], strict=True)):
+        test = planned["counts"]["test"]
+        [row] = [line.split() for line in lines if f"/fold{number}/metal " in line]
+        assert row[3:5] == [str(test["good"]), str(test["defective"])]
+        assert (planned["dry_run"], planned["fingerprint"]) == (True, None)
+        assert planned["geometry"]["size"] == [20, 30]
+        for key in ("out", "images", "counts", "split", "leaks", "unused"):
+            assert planned[key] == done[key]
 
 
 def test_files_beside_are_of_each_fold(raw: Path, tmp_path: Path) -> None:

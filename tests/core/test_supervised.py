@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName
+from kolektor_cli.consumers.needs import Offer
 from kolektor_cli.consumers.sidefiles import index_files, table_of
 from kolektor_cli.core.conversion import convert, plan_conversion
 from kolektor_cli.core.scoring import score
@@ -32,6 +33,10 @@ from tests.trees import check, failures, forge, notes, read_manifest
 READ_ALL_OF_TRAIN = {
     *("patchcore", "cflow", "cfa", "efficientad", "simplenet", "rd4ad", "dinomaly", "inp-former"),
     *("glass", "supersimplenet", "open-iad"),
+}
+REFUSED = {
+    **dict.fromkeys(READ_ALL_OF_TRAIN, "takes all images in train for good ones"),
+    "dra": "takes the defective images that it trains on from test",
 }
 BOX = (5, 10, 12, 6)
 
@@ -195,7 +200,7 @@ def test_foreign_tree_without_training_masks_is_not_broken(foreign: Path) -> Non
 
 
 @pytest.mark.parametrize("name", CONSUMERS)
-def test_codes_that_take_all_of_train_for_good_are_refused(
+def test_codes_that_would_not_train_on_the_defective_images_are_refused(
     name: ConsumerName, tree: Path, raw: Path, tmp_path: Path
 ) -> None:
     findings = [
@@ -203,21 +208,22 @@ def test_codes_that_take_all_of_train_for_good_are_refused(
         for checked in verify(tree, consumers=name).categories[0].checks
         for finding in checked.findings
     ]
-    assert ("train-defects" in findings) == (name in READ_ALL_OF_TRAIN)
-    if name in READ_ALL_OF_TRAIN:
+    assert ("train-defects" in findings) == (name in REFUSED)
+    if name in REFUSED:
         (raw / "train/10001.png").write_bytes(b"")  # a scan finds this
         options = replace(SMALL, split=SplitOptions(train_defects=1), consumers=name, size=None)
-        with pytest.raises(UsageError, match=f"--for {name}: .* takes all images in train"):
+        with pytest.raises(UsageError, match=f"--for {name}: .* {REFUSED[name]}"):
             convert(raw, tmp_path / "o", options)
 
 
 @pytest.mark.parametrize("name", ["adaclip", "ader", "uniad", "aaclip"])
 def test_lists_have_no_defective_training_images(name: ConsumerName, tree: Path) -> None:
     images = [image.path for image in load_tree(tree)]
-    files = index_files(name, "metal", images)
+    offer = Offer(tree.parent, "metal", [(40, 60)], ["rgb"])
+    files = index_files(name, offer, images)
     assert files
     assert not any(b"train/defect" in data or b"train_defect" in data for data in files.values())
-    rows = list(csv.DictReader(io.StringIO(table_of("metal", images).decode())))
+    rows = list(csv.DictReader(io.StringIO(table_of(offer, images).decode())))
     assert {row["label_index"] for row in rows if row["split"] == "train"} == {"0"}
     assert len(rows) == 3 + 4
 

@@ -68,12 +68,23 @@ def cracks() -> Replica:
     return [(f"{root}/Images/{n:03}.jpg", f"{root}/Masks/{n:03}_label.PNG", True) for n in range(4)]
 
 
+def castings() -> Replica:
+    kinds = {"ok_front": 4, "def_front": 2}
+    return [
+        (f"casting_data/{half}/{kind}/cast_{half}_{n}.jpeg", None, kind == "def_front")
+        for half in ("train", "test")
+        for kind, count in kinds.items()
+        for n in range(count)
+    ]
+
+
 REPLICAS = {
     "DAGM 2007, a class": dagm(),
     "magnetic tiles": tiles(),
     "BTAD, a product": btad(),
     "KolektorSDD2, images and masks apart": ksdd2(),
     "RSDDs": rails(),
+    "casting products, no masks": castings(),
     "CrackForest, masks as PNG": cracks(),
 }
 

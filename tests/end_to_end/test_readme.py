@@ -276,7 +276,8 @@ def test_readme_is_short() -> None:
 
 def test_readme_lists_the_codes_of_the_guide() -> None:
     short = table_rows(README, "| `--for` | code ")
-    listed = [row[:2] for row in short] + [row[2:] for row in short]
+    # The last row is half empty if their number is odd.
+    listed = [row[:2] for row in short] + [row[2:] for row in short if row[2]]
     whole = table_rows(DOCUMENTS["consumers.md"], "| `--for` | code ")
     assert listed == [row[:2] for row in whole]
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import numpy as np
 import pytest
 
 from kolektor_cli.consumers.training import TrainOptions
+from kolektor_cli.core.conversion import ConvertOptions, convert
 from kolektor_cli.core.scoring import score
 from kolektor_cli.core.training import Training, train
 from kolektor_cli.errors import TrainingError, UsageError
 from kolektor_cli.scoring.formats import read_map
 from kolektor_cli.tree.dataset import load_tree
+from tests.own import PAIRS, as_pairs
 from tests.peers.conftest import BACKBONE
 from tests.running import KOLEKTOR, PATIENCE
 
@@ -163,6 +166,31 @@ def test_no_test_image_is_trained_on(trees: Path, tmp_path: Path) -> None:
     after = maps_of(trained(tree, "padim", tmp_path / "b", settings=RANDOM).maps)
     differing = [path for path in before if not np.allclose(before[path], after[path], rtol=1e-4)]
     assert differing == ["test/good/000.png"]
+
+
+def test_a_tree_of_own_images_is_trained_on_and_scored(
+    trees: Path, weights: Path, tmp_path: Path
+) -> None:
+    """Images of their own sizes, as people have them, and masks in another format."""
+    own = as_pairs(trees / "raw", tmp_path / "own")
+    layout = replace(PAIRS, item=r"(kos\d+)")
+    tree = convert(own, tmp_path / "data", ConvertOptions(layout=layout)).target
+    images = list(load_tree(tree))
+    assert len({image.image().shape for image in images}) > 1
+    found = trained(
+        tree,
+        "padim",
+        tmp_path / "runs",
+        backbone=BACKBONE,
+        weights=weights,
+        settings={"n_features": 30},
+    )
+    assert maps_of(found.maps).keys() == {i.path for i in images if i.split == "test"}
+    scores = score(tree, found.maps)
+    assert scores.ok
+    figure = scores.models[0].figures["pixel_auroc"].value
+    assert figure is not None
+    assert figure > 0.6  # the defects stand out even to random features
 
 
 def test_a_checkpoint_is_kept_on_request(trees: Path, tmp_path: Path) -> None:

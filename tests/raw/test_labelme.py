@@ -9,7 +9,7 @@ import pytest
 
 from kolektor_cli.errors import ImageError
 from kolektor_cli.raw.labelme import decode_labelme
-from tests.own import LABELME, labelme, shape
+from tests.own import LABELME, labelme, shape, sizeless
 
 DRAWN = [
     (
@@ -85,6 +85,26 @@ def test_shapes_of_all_labels_are_one_mask() -> None:
     assert decode_labelme(labelme([], (8, 7)), "x.json").values == (0,)
 
 
+@pytest.mark.parametrize("null", [False, True])
+def test_file_without_a_size_is_as_large_as_its_image(null: bool) -> None:
+    drawn = [shape("rectangle", (6, 4), (2, 1))]
+    found = decode_labelme(sizeless(drawn, null=null), "x.json", (8, 7))
+    np.testing.assert_array_equal(found.pixels, decode_labelme(labelme(drawn, (8, 7)), "x").pixels)
+    for size in ((7, 8), None):
+        stated = decode_labelme(labelme(drawn, (8, 7)), "x.json", size)
+        assert stated.pixels.shape == (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("told", "shape_"), [({"imageWidth": 5}, (7, 5)), ({"imageHeight": 5}, (5, 8))]
+)
+def test_side_that_is_given_is_kept(told: dict[str, int], shape_: tuple[int, int]) -> None:
+    data = json.dumps({**LABELME, **told, "shapes": []}).encode()
+    assert decode_labelme(data, "x.json", (8, 7)).pixels.shape == shape_
+    with pytest.raises(ImageError, match="claims 0x7 pixels"):
+        decode_labelme(json.dumps({"shapes": [], "imageWidth": 0}).encode(), "x.json", (8, 7))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -92,7 +112,8 @@ def test_shapes_of_all_labels_are_one_mask() -> None:
         (b"\xff\xfe", "is no JSON of labelme"),
         (b"[" * 100_000, "is no JSON of labelme"),
         (b'{"images": [], "annotations": []}', "missing required field `shapes`"),
-        (json.dumps({**LABELME, "shapes": []}).encode(), "missing required field `imageWidth`"),
+        (sizeless([]), "gives no imageWidth and imageHeight, and its image"),
+        (json.dumps({"shapes": [], "imageWidth": "5"}).encode(), "is no JSON of labelme"),
         (labelme([], (0, 5)), "claims 0x5 pixels"),
         (labelme([], (10**6, 10**6)), "too large"),
         (labelme([shape("line", (0, 0), (1, 1))]), "has a line of 2 points, which is not read"),

@@ -6,17 +6,31 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.io.source import FolderSource, open_source
 from kolektor_cli.raw.layout_options import LayoutOptions, check_layout, layout_of
 from kolektor_cli.raw.layouts import recognise
+from kolektor_cli.raw.load import read_mask
 from kolektor_cli.raw.pairs import pair_own
 from tests.archives import write_folder, write_zip
-from tests.own import PAIRS, candidates, labelme, pairs, scan_own, shape, write_own
+from tests.conftest import draw_image
+from tests.own import (
+    PAIRS,
+    candidates,
+    labelme,
+    pairs,
+    scan_own,
+    shape,
+    sizeless,
+    write_own,
+    write_pixels,
+)
 from tests.scans import message, named, names
 
 HERE = FolderSource(Path(__file__).parent)
@@ -202,11 +216,78 @@ def test_native_layout_is_read_as_pairs_only_where_that_is_asked_for(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "layout",
+    [
+        "beside, _mask",
+        "beside, labelme",
+        "images, masks",
+        "split inside",
+    ],
+)
+def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, layout: str) -> None:
+    image, mask, _ = LAYOUTS[layout]
+    for number in (1, 2):
+        write_own(tmp_path / image.format(number), number)
+        (tmp_path / mask.format(number)).parent.mkdir(parents=True, exist_ok=True)
+        if mask.endswith("json"):
+            (tmp_path / mask.format(number)).write_bytes(labelme([]))
+        else:
+            write_own(tmp_path / "x.png", 0, tmp_path / mask.format(number))
+            (tmp_path / "x.png").unlink()
+    (tmp_path / "notes.json").write_bytes(b"{}")
+    found = scan_own(tmp_path, LayoutOptions())
+    asked = scan_own(tmp_path, PAIRS)
+    assert found.layout == PAIRS
+    assert found.samples == asked.samples
+    assert {f.code for f in found.findings} - {f.code for f in asked.findings} == {"layout"}
+    write_own(tmp_path / image.format(3), 3)
+    with open_source(tmp_path) as source, pytest.raises(SourceError):
+        recognise(source)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("data/train/good/1.png", "data/test/bad/1.png", "data/ground_truth/bad/1.png"),
+        ("images/10000.png", "masks/10000.png"),
+        ("a/1.png", "b/1_label.png"),
+        ("Part0.jpg", "Part0_label.bmp"),
+        ("a/1.jpg", "a/1_mask.png", "masks/2.png"),
+        ("a/1.jpg", "a/1_mask.png", "masks/a/1.png"),
+    ],
+    ids=[
+        "a tree",
+        "KolektorSDD2's numbers",
+        "_label apart",
+        "an item",
+        "a mask alone",
+        "two masks",
+    ],
+)
+def test_what_is_not_clear_is_not_taken_for_pairs(tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_folder(tmp_path, files(*names))
+    with open_source(tmp_path) as source, pytest.raises(SourceError):
+        recognise(source)
+
+
+@pytest.mark.parametrize("option", ["mask_suffix", "masks", "item", "good", "defective"])
+def test_option_of_pairs_needs_no_layout_but_is_refused_for_a_kolektor_dataset(
+    tmp_path: Path, option: str
+) -> None:
+    options = LayoutOptions(**{option: "(kos)"})  # type: ignore[arg-type]
+    own = write_folder(tmp_path / "own", files("kos.jpg", "kos_mask.png", "1.jpg"))
+    with open_source(own) as source:
+        assert recognise(source, options).name == "pairs"
+    raw = write_folder(tmp_path / "raw", files("kos01/Part0.jpg", "kos01/Part0_label.bmp"))
+    wanted = f"--{option.replace('_', '-')} is for images of your own, and .*KolektorSDD"
+    with open_source(raw) as source, pytest.raises(UsageError, match=wanted):
+        recognise(source, options)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"layout": "auto"}, "--layout 'auto' is not one of pairs"),
-        ({"mask_suffix": "_mask"}, "--mask-suffix needs --layout pairs"),
-        ({"item": "(a)"}, "--item needs --layout pairs"),
         ({"layout": "pairs", "masks": "./"}, "--masks './' is not a text"),
         ({"layout": "pairs", "mask_suffix": 3}, "--mask-suffix 3 is not a text"),
         ({"layout": "pairs", "item": "kos"}, "--item 'kos' has no group"),
@@ -224,7 +305,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object], message:
 
 
 def test_options_are_read_back_from_what_a_manifest_holds() -> None:
-    options = LayoutOptions("pairs", "_m", "GT", "(.)", "good", 0, 3)
+    options = LayoutOptions("pairs", "_m", "GT", "(.)", "good", mask_threshold=0, dilate=3)
     assert layout_of({"fit": "stretch", "size": [1, 2], **options.given()}) == options
     assert LayoutOptions().given() == {}
     assert check_layout(LayoutOptions(dilate=1)).mask_rule.dilate == 1
@@ -238,6 +319,36 @@ def test_shapes_of_labelme_are_masks_of_their_images(tmp_path: Path) -> None:
     found = scan_own(tmp_path)
     assert found.errors == ()
     assert [(s.mask, s.defect_pixels) for s in found.samples] == [("1.json", 30), ("2.json", 0)]
+
+
+def test_shapes_without_a_size_take_that_of_their_image(tmp_path: Path) -> None:
+    write_own(tmp_path / "1.jpg", 1)
+    write_pixels(tmp_path / "2.jpg", draw_image(2, 50, 30))
+    write_pixels(tmp_path / "3.jpg", draw_image(3, 30, 50))
+    (tmp_path / "1.json").write_bytes(sizeless([shape("rectangle", (3, 4), (70, 9))], null=True))
+    for number in (2, 3):  # the same bytes for two sizes
+        (tmp_path / f"{number}.json").write_bytes(sizeless([]))
+    found = scan_own(tmp_path)
+    assert found.findings == ()
+    assert [s.defect_pixels for s in found.samples] == [37 * 6, 0, 0]
+    with open_source(tmp_path) as source:
+        mask = read_mask(source, found.samples[0])
+    assert mask.shape == (60, 40)
+    assert np.argwhere(mask).min(0).tolist() == [4, 3]
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_shapes_without_a_size_on_a_turned_image_are_not_guessed(
+    tmp_path: Path, orientation: int
+) -> None:
+    """labelme shows the image turned, and draws on that."""
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(draw_image(1)).save(tmp_path / "1.jpg", exif=exif)
+    (tmp_path / "1.json").write_bytes(sizeless([shape("rectangle", (3, 4), (7, 9))]))
+    found = scan_own(tmp_path)
+    assert named(found, "unreadable") == [("error", "1.json")]
+    assert "unreadable or shown turned, cannot tell them" in message(found, "unreadable")
 
 
 def test_shapes_of_another_size_than_the_image_are_an_error(tmp_path: Path) -> None:

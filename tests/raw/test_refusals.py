@@ -73,7 +73,7 @@ def test_masks_apart_from_their_images_are_named_and_the_advice_helps(
     for number in ("10000", "10001"):
         follow(re.sub(r"1000\d", number, told), tmp_path)
     with open_source(tmp_path) as source:
-        _, candidates, _ = find_candidates(source)
+        candidates = find_candidates(source).candidates
         whole = [c for c in candidates.values() if c.images and c.masks]
     assert len(whole) == 2
 

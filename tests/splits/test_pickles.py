@@ -12,6 +12,7 @@ import pytest
 from kolektor_cli.errors import SplitFileError
 from kolektor_cli.samples import Sample
 from kolektor_cli.splits.files import read_split
+from kolektor_cli.splits.pickles import pickle_numbers, read_pickled_numbers
 from kolektor_cli.splits.protocols import VICOS_TEST_ITEMS, vicos
 from kolektor_cli.splits.protocols import official as official_split
 from tests.samples import (
@@ -166,3 +167,11 @@ def test_split_of_kolektorsdd2_is_refused_for_kolektorsdd() -> None:
 def test_pickle_that_is_no_split_of_kolektorsdd2_is_refused(content: Any) -> None:
     with pytest.raises(SplitFileError, match=r"split\.pyb"):
         read_split(pickle.dumps(content), official_2(), "split.pyb")
+
+
+def test_written_pickles_are_read_again_and_have_the_same_bytes() -> None:
+    train, test = [(10001, True), (10000, False)], [(20000, True)]
+    data = pickle_numbers(iter(train), test)
+    assert data == pickle_numbers(train, test)
+    assert pickle.loads(data) == (train, test)
+    assert read_pickled_numbers(data, "split_weakly_1.pyb") == (dict(train), dict(test))

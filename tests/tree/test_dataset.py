@@ -164,7 +164,8 @@ def test_file_that_is_gone_or_damaged_is_named_when_its_pixels_are_asked_for(tre
 def test_images_make_a_table_in_one_line(tree: Path) -> None:
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(list(load_tree(tree)))
-    assert list(table.columns) == ["folder", "path", "split", "label", "sample", "geometry"]
+    columns = ["folder", "path", "split", "label", "sample", "geometry", "weak"]
+    assert list(table.columns) == columns
     assert table.groupby(["split", "label"]).size().to_dict() == {
         ("train", "good"): 6, ("test", "good"): 3, ("test", "defective"): 3,
     }  # fmt: skip

@@ -46,7 +46,7 @@ NEEDED: tuple[Place, ...] = (("train", False), ("test", False), ("test", True))
 def stretched(samples: Iterable[Sample], size: AskedSize) -> Views:
     """Fit samples by stretching; no file is needed for that."""
     fit = make_fit("stretch", size, default=(500, 1240))
-    return Views(fit, {s.name: (View(geometries(fit, s, None)[0], s.label),) for s in samples})
+    return Views(fit, {s.name: (View(geometries(fit, s, None)[0], s.kind),) for s in samples})
 
 
 def plan(
@@ -213,12 +213,16 @@ def test_source_names_that_would_be_hidden_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "folder"),
-    [(NEEDED[0], "train/good"), (NEEDED[1], "test/good"), (NEEDED[2], "test/defect")],
+    ("place", "lack"),
+    [
+        (NEEDED[0], "train/good would be empty"),
+        (NEEDED[1], "test/good would be empty"),
+        (NEEDED[2], "no defective image to test"),
+    ],
 )
-def test_empty_folder_is_refused(place: Place, folder: str) -> None:
+def test_empty_folder_is_refused(place: Place, lack: str) -> None:
     places = {name: other for name, other in needed().items() if other != place}
-    with pytest.raises(UsageError, match=f"{folder} would be empty"):
+    with pytest.raises(UsageError, match=lack):
         plan(places | {"kos01/Part0": ("unused", True), "kos01/Part1": ("val", False)})
 
 
@@ -251,7 +255,7 @@ def test_only_tested_samples_whose_defects_no_image_shows_are_lost() -> None:
     views = dict(made.views)
     for name in ("kos01/Part0", "kos01/Part1"):
         # As of a crop that leaves out the defect.
-        views[name] = (replace(views[name][0], label="good"),)
+        views[name] = (replace(views[name][0], kind="good"),)
     scan = Scan("KolektorSDD", samples, {}, (), (), len(samples), 0, 0)
     split = Split("file", {}, {name: place for name, (place, _) in places.items()})
     found = make_plan(scan, split, Views(made.fit, views), category="metal")

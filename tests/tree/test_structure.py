@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kolektor_cli.findings import Finding
+from kolektor_cli.samples import DEFECT
 from kolektor_cli.tree.layout import Kind, image_suffix, is_leaf
 from kolektor_cli.tree.structure import check_structure
 from tests.tree.test_layout import MVTEC, entries
@@ -15,7 +16,7 @@ FOREIGN = [path for path in MVTEC if "/" in path]
 
 
 def found(files: list[str], *, ours: bool = False) -> list[Finding]:
-    return list(check_structure(entries(*files), ours=ours))
+    return list(check_structure(entries(*files), {DEFECT} if ours else None))
 
 
 def moved(old: str, new: str) -> list[str]:
@@ -116,7 +117,8 @@ def test_no_file_is_passed_over_and_none_that_can_be_an_image_is_to_be_removed(
     files: set[str], ours: bool
 ) -> None:
     tree: dict[str, Kind] = entries(*files)
-    findings = list(check_structure(tree, ours=ours))
+    types = {DEFECT} if ours else None
+    findings = list(check_structure(tree, types))
     # No folder here is empty.
     assert not any("remove" in f.message for f in findings if f.code == "unexpected-folder")
     for path in files:
@@ -127,7 +129,7 @@ def test_no_file_is_passed_over_and_none_that_can_be_an_image_is_to_be_removed(
             if f.path == path or path in f.paths or (f.path and path.startswith(f"{f.path}/"))
             if f.code in ("unexpected-file", "unexpected-folder", "extra-file")
         ]
-        right = is_leaf(folder, ours) and name.endswith(".png") and not name.startswith(".")
+        right = is_leaf(folder, types) and name.endswith(".png") and not name.startswith(".")
         own = [f for f in told if path in (f.path, *f.paths)]
         assert told or right
         assert not (right and own)

@@ -23,6 +23,8 @@ from kolektor_cli.tree.defects import FitSummary
 from kolektor_cli.tree.fit import SQUEEZED, Fit, fit_of, squeezed_by, turned_size
 from kolektor_cli.tree.plan import Plan
 
+_NOTHING_WRITTEN = "dry run: nothing was written"
+
 
 def fit_tables(summary: FitSummary, *, every: bool) -> list[Table]:
     """Make tables of what a fit does: to the whole, and with `every` to each defective sample."""
@@ -178,8 +180,8 @@ def conversion_tables(conversion: Conversion, *, files: bool) -> list[Table]:
     return [*tables, plan_table(conversion.plan)] if files else tables
 
 
-def folds_table(folds: Sequence[Conversion]) -> Table:
-    """Make a table of the trees of all folds: images per split, and what leaks."""
+def folds_tables(folds: Sequence[Conversion]) -> list[Table]:
+    """Make tables of all folds: images per split and what leaks, and what a fit would do."""
     columns = (
         *("folder", "train good", "train defective", "test good", "test defective", "unused"),
         "leaks",
@@ -191,15 +193,29 @@ def folds_table(folds: Sequence[Conversion]) -> Table:
         ]
         unused = sum(fold.counts.get(("unused", label), 0) for label in LABELS)
         rows.append((str(fold.target), *numbers, unused, len(fold.leaks)))
-    return Table("Folds", columns, tuple(rows))
+    tables = [Table("Folds", columns, tuple(rows))]
+    summary = folds[0].summary  # that of all
+    return [*tables, *fit_tables(summary, every=False)] if summary else tables
 
 
 def conversion_lines(conversion: Conversion) -> Iterator[str]:
     """Write what stands below the tables of a conversion."""
+    if not conversion.manifest:
+        yield _NOTHING_WRITTEN
+    yield from _tree_lines(conversion)
+
+
+def folds_lines(folds: Sequence[Conversion]) -> Iterator[str]:
+    """Write what stands below the tables of all folds; lines of a tree begin with its folder."""
+    if not all(fold.manifest for fold in folds):
+        yield _NOTHING_WRITTEN
+    for fold in folds:
+        yield from (f"{fold.target.parent.name}: {line}" for line in _tree_lines(fold))
+
+
+def _tree_lines(conversion: Conversion) -> Iterator[str]:
     if conversion.manifest:
         yield f"fingerprint {conversion.manifest.fingerprint}"
-    else:
-        yield "dry run: nothing was written"
     for guide in conversion.guides:
         yield f"{guide.title}:"
         yield from (f"  {command}" for command in guide.commands)

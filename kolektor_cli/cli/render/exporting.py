@@ -28,8 +28,23 @@ def export_notes(exported: Export) -> Iterator[str]:
     trained = exported.counts.get(("train", "defective"), 0)
     if not trained:
         yield "warning no training image is defective: a supervised model learns no defect from it"
-    if exported.file_format != "yolo":
-        return
+    if exported.file_format == "segdecnet":
+        yield from _segdecnet_notes(exported, trained)
+    elif exported.file_format == "yolo":
+        yield from _yolo_notes(exported)
+
+
+def _segdecnet_notes(exported: Export, trained: int) -> Iterator[str]:
+    weak = len(exported.weak)
+    yield (
+        f"{trained - weak} of {trained} defective training images have pixel labels: "
+        f"--NUM_SEGMENTED {trained - weak}"
+    )
+    if any(split == "val" for split, _ in exported.counts):
+        yield "the pickles name no validation images: SegDecNet and SuperSimpleNet read none"
+
+
+def _yolo_notes(exported: Export) -> Iterator[str]:
     if ("val", "good") not in exported.counts and ("val", "defective") not in exported.counts:
         yield (
             "the tree has no validation images: in data.yaml val is images/train, so that no test "
@@ -54,4 +69,5 @@ def export_json(exported: Export) -> JsonObject:
         "classes": list(exported.classes),
         "linked": exported.linked,
         "unlabelled": list(exported.unlabelled),
+        "weak": list(exported.weak),
     }

@@ -44,7 +44,8 @@ def kind_lines(findings: Iterable[Finding]) -> list[FindingLine]:
     """Return a line a kind of findings, with their number and the first names."""
     kinds: dict[tuple[Severity, str], list[str]] = defaultdict(list)
     for finding in findings:
-        kinds[finding.severity, finding.code].append(finding.path)
+        # What is found of the source as a whole has no path.
+        kinds[finding.severity, finding.code].append(finding.path or finding.message)
     return [
         FindingLine(
             severity,

@@ -50,6 +50,7 @@ def _whole_table(scan: Scan) -> Table:
     """Make a table of what holds for the whole source, as far as it is known of its release."""
     samples = len(scan.samples)
     whole = _item_facts("all", scan.samples)
+    types = _types(scan)
     facts: list[tuple[Cell, ...] | None] = [
         ("release", scan.release),
         None if _is_split(scan) else ("items", str(len(list(_by_item(scan.samples))))),
@@ -61,6 +62,9 @@ def _whole_table(scan: Scan) -> Table:
         ("left out", str(len(scan.left_out))),
         _official("image", scan.official_images, samples),
         _official("mask", scan.official_masks, samples),
+        ("types of defects", ", ".join(f"{kind} {n}" for kind, n in types.items()))
+        if types
+        else None,
         ("defect pixels", _defect_range(scan.samples)),
         ("distinct pictures", str(scan.distinct)),
         None if _is_split(scan) else ("physical items", str(len(_groups(scan)))),
@@ -146,10 +150,15 @@ def _part_row(facts: JsonObject) -> tuple[Cell, ...]:
     return name, samples, good, defective, text_range(width), text_range(height), defect_pixels
 
 
-def _defect_range(samples: Iterable[Sample]) -> str:
+def _types(scan: Scan) -> dict[str, int]:
+    """Count the defective samples by the type of their defects, where masks tell types apart."""
+    return dict(Counter(sample.kind for sample in scan.samples if sample.types))
+
+
+def _defect_range(samples: Sequence[Sample]) -> str:
     pixels = [sample.defect_pixels for sample in samples if sample.defect_pixels]
     if not pixels:
-        return "none"
+        return "no masks" if any(s.label == "defective" for s in samples) else "none"
     return f"{min(pixels)} to {max(pixels)}, median {median(pixels):g}"
 
 
@@ -175,6 +184,7 @@ def scan_json(scan: Scan) -> JsonObject:
         "defect_pixels": {"min": min(pixels), "median": median(pixels), "max": max(pixels)}
         if pixels
         else None,
+        "types": _types(scan),
         "splits": _splits(scan),
         "items": items,
         "groups": _groups(scan),
@@ -189,6 +199,7 @@ def sample_json(sample: Sample) -> JsonObject:
     """Put one sample into JSON."""
     facts = asdict(sample)
     del facts["mask_rule"]  # an option, the same for all
+    del facts["folder_label"]  # the label, where there are no masks
     names = {"sample": facts.pop("name"), "item": facts.pop("item"), "group": facts.pop("group")}
     return {**names, "label": sample.label, **facts}
 

@@ -161,6 +161,7 @@ class InspectedSample(TypedDict):
     image_sha256: str
     mask_sha256: str
     official_split: OfficialSplit | None
+    types: list[str]
 
 
 class CropEffect(TypedDict):
@@ -212,6 +213,7 @@ class Inspection(Envelope, WithGeometry):
     width: Range
     height: Range
     defect_pixels: DefectPixels | None
+    types: dict[str, int]
     splits: list[SplitPart]
     items: list[ItemPart]
     groups: list[PhysicalItem]
@@ -291,7 +293,7 @@ class OneConversion(Envelope, Conversion):
 
 
 class Folds(Envelope):
-    """The trees of all folds."""
+    """The trees of all folds, written or planned."""
 
     folds: list[Conversion]
 
@@ -434,6 +436,7 @@ class Export(Envelope):
     classes: list[str]
     linked: int
     unlabelled: list[str]
+    weak: list[str]
 
 
 class Synthetic(Envelope):

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from kolektor_cli.cli.render.tables import Cell, JsonObject, Table, findings_json
 from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.scoring.figures import DEFINITIONS, FIGURES
-from kolektor_cli.scoring.published import PUBLISHED
 from kolektor_cli.scoring.results import Difference, Figure, Group, ModelScores, Scores
 
 _IMAGE_KEYS = tuple(key for key in FIGURES if key.startswith("image"))
@@ -32,7 +31,7 @@ def score_tables(scores: Scores) -> list[Table]:
         rows = [row for model in scores.models for row in _rows(model, keys)]
         tables.append(Table(f"{title} of {scores.category}", columns, tuple(rows)))
     tables += [_difference_table(difference) for difference in scores.differences]
-    return [*tables, _published_table()]
+    return [*tables, _published_table(scores)] if scores.published else tables
 
 
 def _short(key: str) -> str:
@@ -71,7 +70,7 @@ def _difference_table(difference: Difference) -> Table:
     return Table(title, ("figure", "difference", "95 %"), rows)
 
 
-def _published_table() -> Table:
+def _published_table(scores: Scores) -> Table:
     rows = tuple(
         (
             row.model,
@@ -81,7 +80,7 @@ def _published_table() -> Table:
             f"{row.pixel_auroc:.3f}",
             _NONE if row.pro is None else f"{row.pro:.3f}",
         )
-        for row in PUBLISHED
+        for row in scores.published
     )
     columns = ("model", "code", "backbone", "image AUROC", "pixel AUROC", "PRO")
     return Table(f"KolektorSDD: {PUBLISHED_TITLE}", columns, rows)
@@ -196,11 +195,7 @@ def scores_json(scores: Scores) -> JsonObject:
     for model, values in zip(scores.models, found["models"], strict=True):
         values["notes"] = findings_json(model.notes)
         del values["curves"]
-    return {
-        **found,
-        "definitions": dict(DEFINITIONS),
-        "published": [asdict(row) for row in PUBLISHED],
-    }
+    return {**found, "definitions": dict(DEFINITIONS)}
 
 
 def scores_rows(scores: Scores) -> Iterator[tuple[Cell, ...]]:
@@ -225,7 +220,9 @@ def scores_markdown(scores: Scores) -> str:
     for model in scores.models:
         cells = [_with_ends(key, model.figures[key], "{} ({})") for key in FIGURES]
         lines.append(_markdown_row((model.name, *cells)))
-    table = _published_table()
+    if not scores.published:
+        return "\n".join(lines) + "\n"
+    table = _published_table(scores)
     lines += ["", f"{table.title[0].upper()}{table.title[1:]}:", "", _markdown_row(table.columns)]
     lines.append(_markdown_row(["---", "---", "---", "---:", "---:", "---:"]))
     lines += [_markdown_row(map(str, row)) for row in table.rows]
@@ -258,8 +255,12 @@ def scores_latex(scores: Scores) -> str:
     for model in scores.models:
         cells = [_latex_cell(key, model.figures[key], best[key]) for key in FIGURES]
         lines.append(_latex_row([_latex_text(model.name), *cells]))
-    lines += ["\\midrule", f"\\multicolumn{{{len(FIGURES) + 1}}}{{l}}{{{PUBLISHED_TITLE}}} \\\\"]
-    for row in PUBLISHED:
+    if scores.published:
+        lines += [
+            "\\midrule",
+            f"\\multicolumn{{{len(FIGURES) + 1}}}{{l}}{{{PUBLISHED_TITLE}}} \\\\",
+        ]
+    for row in scores.published:
         shown = {"image_auroc": row.image_auroc, "pixel_auroc": row.pixel_auroc}
         cells = [f"{shown[key]:.3f}" if key in shown else "" for key in FIGURES]
         if row.pro is not None:

@@ -1,0 +1,66 @@
+"""Types of defects that the values of masks stand for: the option ``--mask-classes``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from kolektor_cli.errors import UsageError
+from kolektor_cli.samples import Color, MaskRule
+
+_MOST_TYPES = 255
+"""The most types that marks of 8 bits can number."""
+
+_TYPE = re.compile(r"[A-Za-z0-9_-]+")
+
+Classes = tuple[tuple[str, str], ...]
+
+
+def read_classes(text: str) -> Classes:
+    """Return pairs of a value and its type: ``1=scratch,dent`` is (1, scratch), (dent, dent).
+
+    Raises
+    ------
+    UsageError
+        There is none; a type cannot name a folder, or is good; a value has two types, or is black.
+    """
+    parts = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    classes = [(value.strip() or name.strip(), name.strip()) for value, _, name in parts]
+    if not classes:
+        raise UsageError(f"--mask-classes {text!r} names no class; give them as 1=scratch,2=dent")
+    _check_types([name for _, name in classes])
+    seen = set()
+    for value, _ in classes:
+        color = color_of(value)
+        if color == (0, 0, 0):
+            raise UsageError(f"--mask-classes: {value} is black, which marks nothing")
+        if (color or value) in seen:
+            raise UsageError(f"--mask-classes: {value} has two types; give it one")
+        seen.add(color or value)
+    return tuple(classes)
+
+
+def _check_types(names: Sequence[str]) -> None:
+    for name in names:
+        if not _TYPE.fullmatch(name) or name.casefold() == "good" or name.startswith("train_"):
+            raise UsageError(
+                f"--mask-classes: {name!r} cannot be a type of defects; use letters, digits, - and "
+                "_, but not 'good', and no 'train_' in front"
+            )
+    if len({*names}) > _MOST_TYPES:
+        raise UsageError(f"--mask-classes: more than {_MOST_TYPES} types")
+
+
+def color_of(value: str) -> Color | None:
+    """Return the colour of a gray value (``3``) or of ``#ff0000``; None for other texts."""
+    if value.isascii() and value.isdecimal():
+        return (int(value), int(value), int(value))
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        return (int(value[1:3], 16), int(value[3:5], 16), int(value[5:], 16))
+    return None
+
+
+def numbers_of(rule: MaskRule) -> Mapping[str, int]:
+    """Return the number of each value's type, from 1, as marks have it."""
+    types = rule.types
+    return {value: types.index(name) + 1 for value, name in rule.classes}
