@@ -66,7 +66,7 @@ def split(
     file = None if str(output) == "-" else output
     console = Console(quiet=quiet)
     with console.loading():
-        from kolektor_cli.cli.render.tables import segmented_notes
+        from kolektor_cli.cli.render.tables import split_notes
         from kolektor_cli.core.splitting import split as split_source
         from kolektor_cli.splits.files import split_rows
     with console.progress() as progress:
@@ -82,7 +82,7 @@ def split(
             progress=progress,
         )
     console.deviations(made.scan, made.leaks)
-    for note in segmented_notes(made.split, made.scan.samples):
+    for note in split_notes(made.split, made.scan.samples):
         console.note(note)
     if json:
         console.json("split", True, splitting_json(made, file))

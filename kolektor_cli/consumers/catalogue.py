@@ -311,11 +311,7 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             "(cd experiments/kolektor && PYTHONPATH=../.. torchrun --nproc_per_node=1"
             " ../../tools/train_val.py)",
         ),
-        notes=(
-            "trains one model for all categories that the two lists name",
-            "a defective image without a mask counts as defective all over, so pixel figures mean "
-            "nothing then",
-        ),
+        notes=("trains one model for all categories that the two lists name",),
         fit="pad",
         needs_masks=False,
         lists=("train.json", "test.json"),

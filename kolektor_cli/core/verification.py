@@ -19,8 +19,8 @@ from kolektor_cli.consumers.catalogue import CONSUMERS, ConsumerName, Consumers,
 from kolektor_cli.consumers.suitability import check_consumer
 from kolektor_cli.core.inspection import is_dataset
 from kolektor_cli.core.steps import StepProgress, no_steps
-from kolektor_cli.errors import ManifestError, OutputError, UsageError
-from kolektor_cli.findings import Check, Finding
+from kolektor_cli.errors import ManifestError, OutputError, SourceError, UsageError
+from kolektor_cli.findings import Check, Finding, first_names
 from kolektor_cli.io.parallel import Progress
 from kolektor_cli.io.source import Source, open_source
 from kolektor_cli.raw.layout_options import (
@@ -199,20 +199,28 @@ def _scanned(
     options = {folder: _options_of(folder) for folder in folders}
     layouts = {folder: _layout_of(options[folder]) for folder in options}
     trust = any(found.get("trust_masks") is True for found in options.values())
+    # Each manifest has its own depth; `check_source` reads images by it.
+    told = partial(progress, "reading the source")
+    scan = partial(scan_source, depth="full", trust_masks=trust, jobs=jobs, progress=told)
     with open_source(Path(source)) as opened:
-        scans = {
-            # Each manifest has its own depth; `check_source` reads images by it.
-            layout: scan_source(
-                opened,
-                layout=layout,
-                depth="full",
-                trust_masks=trust,
-                jobs=jobs,
-                progress=partial(progress, "reading the source"),
-            )
-            for layout in dict.fromkeys(layouts.values())
-        }
+        with _telling(options):
+            scans = {
+                layout: scan(opened, layout=layout) for layout in dict.fromkeys(layouts.values())
+            }
         yield _Origin(opened, {folder: scans[layout] for folder, layout in layouts.items()})
+
+
+@contextmanager
+def _telling(options: Mapping[Path, Mapping[str, object]]) -> Iterator[None]:
+    """Tell, where a source is refused, which trees do not say how theirs was read."""
+    try:
+        yield
+    except SourceError as error:
+        silent = [str(folder) for folder, found in options.items() if not found]
+        if silent:
+            told = f"{first_names(silent)} has no manifest that says how its source was read"
+            raise SourceError(f"{error}; {told}") from error
+        raise
 
 
 def _options_of(folder: Path) -> Mapping[str, object]:

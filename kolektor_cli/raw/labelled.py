@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kolektor_cli.errors import SourceError
-from kolektor_cli.findings import Finding
+from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.pairing import Candidates
@@ -74,9 +74,10 @@ def _refuse_unused(
     used = {label for found in labels.values() for label in found}
     for label in _asked(options):
         if label not in used:
+            folders = sorted({name.rpartition("/")[0] for name in labels} - {""})
             raise SourceError(
                 f"{source.path}: holds no image in a folder {getattr(options, label)}, which "
-                f"--{label} names"
+                f"--{label} names; its images lie in {first_names(folders) or 'no folder'}"
             )
 
 

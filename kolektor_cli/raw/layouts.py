@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from kolektor_cli.errors import SourceError, UsageError
-from kolektor_cli.findings import Finding
+from kolektor_cli.findings import Finding, first_names
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.copies import original_folder, originals_of, part_and_role
 from kolektor_cli.raw.endings import common_ending
@@ -33,8 +33,8 @@ from kolektor_cli.raw.layout_options import (
     option_of,
 )
 from kolektor_cli.raw.pairing import FLAT_NAME, ITEM_NAME, Candidates, pair_files
-from kolektor_cli.raw.pairs import are_pairs, own_release, pair_own
-from kolektor_cli.raw.refusals import looks_like_kolektor, not_a_dataset, refuse_apart
+from kolektor_cli.raw.pairs import are_pairs, count_pairs, own_release, pair_own
+from kolektor_cli.raw.refusals import PAIRS_ADVICE, looks_like_kolektor, not_a_dataset, refuse_apart
 from kolektor_cli.raw.releases import Release, kolektorsdd, kolektorsdd2
 from kolektor_cli.raw.strays import (
     Folders,
@@ -66,7 +66,7 @@ def recognise(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> Releas
     if kolektor is not None:
         return kolektor[0]
     if layout.layout is None:
-        raise SourceError(not_a_dataset(source, names))
+        raise _not_recognised(source, names)
     return own_release(source)
 
 
@@ -102,12 +102,26 @@ def find_candidates(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> 
         candidates, findings = _find_kolektor(source, names, *kolektor)
         return Found(kolektor[0], layout, candidates, [*beside, *findings])
     if layout.layout is None:
-        raise SourceError(not_a_dataset(source, names))
+        raise _not_recognised(source, names)
     find = pair_own if layout.has_masks else label_own
     candidates, findings = find(source, names, layout)
     asked_for = asked.layout or asked.of_pairs
     told = [] if asked_for else [Finding("info", "layout", "", _RECOGNISED)]
     return Found(own_release(source), layout, candidates, [*beside, *told, *findings])
+
+
+def _not_recognised(source: Source, names: Sequence[str]) -> SourceError:
+    """Return the error about a source without a known dataset; it may be pairs but for a file."""
+    message = not_a_dataset(source, names)
+    whole, odd = count_pairs(names, LayoutOptions("pairs"))
+    if not whole or not odd:
+        return SourceError(message)
+    partner = f"{first_names(odd)} {'has' if len(odd) == 1 else 'have'} no partner"
+    if PAIRS_ADVICE in message:
+        message += f"; {partner}"
+    elif not looks_like_kolektor(source, names):
+        message += f" ({whole} images have masks: read them {PAIRS_ADVICE}; {partner})"
+    return SourceError(message)
 
 
 _RECOGNISED = "no Kolektor dataset, but images with masks: read as with --layout pairs"

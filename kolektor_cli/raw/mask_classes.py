@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kolektor_cli.errors import UsageError
-from kolektor_cli.samples import Color, MaskRule
+from kolektor_cli.samples import COMBINED, Color, MaskRule
 
 _MOST_TYPES = 255
 """The most types that marks of 8 bits can number."""
 
-_TYPE = re.compile(r"[A-Za-z0-9_-]+")
+_TYPE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 Classes = tuple[tuple[str, str], ...]
 
@@ -24,28 +24,50 @@ def read_classes(text: str) -> Classes:
     UsageError
         There is none; a type cannot name a folder, or is good; a value has two types, or is black.
     """
-    parts = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
-    classes = [(value.strip() or name.strip(), name.strip()) for value, _, name in parts]
+    classes = [_read_class(part) for part in text.split(",") if part.strip()]
     if not classes:
         raise UsageError(f"--mask-classes {text!r} names no class; give them as 1=scratch,2=dent")
     _check_types([name for _, name in classes])
+    _check_values([value for value, _ in classes])
+    return tuple(classes)
+
+
+def _read_class(text: str) -> tuple[str, str]:
+    value, sign, name = (part.strip() for part in text.rpartition("="))
+    return value if sign else name, name
+
+
+def _check_values(values: Sequence[str]) -> None:
     seen = set()
-    for value, _ in classes:
+    for value in values:
         color = color_of(value)
+        if not value or (value.startswith("#") and color is None):
+            raise UsageError(
+                f"--mask-classes: {value!r} is no value; give a gray value, a color as #ff0000, or "
+                "a label of labelme"
+            )
         if color == (0, 0, 0):
             raise UsageError(f"--mask-classes: {value} is black, which marks nothing")
         if (color or value) in seen:
             raise UsageError(f"--mask-classes: {value} has two types; give it one")
         seen.add(color or value)
-    return tuple(classes)
 
 
 def _check_types(names: Sequence[str]) -> None:
     for name in names:
-        if not _TYPE.fullmatch(name) or name.casefold() == "good" or name.startswith("train_"):
+        reserved = name.casefold() in ("good", COMBINED) or name.casefold().startswith("train_")
+        if not _TYPE.fullmatch(name) or reserved:
             raise UsageError(
                 f"--mask-classes: {name!r} cannot be a type of defects; use letters, digits, - and "
-                "_, but not 'good', and no 'train_' in front"
+                f"_, but not 'good', not '{COMBINED}', and no 'train_' in front"
+            )
+    spellings: dict[str, str] = {}
+    for name in names:
+        other = spellings.setdefault(name.casefold(), name)
+        if other != name:
+            raise UsageError(
+                f"--mask-classes: {other} and {name} are one folder on systems that ignore case; "
+                "rename one type"
             )
     if len({*names}) > _MOST_TYPES:
         raise UsageError(f"--mask-classes: more than {_MOST_TYPES} types")

@@ -221,7 +221,8 @@ def mask_findings(
             )
         yield Finding("error", "size-mismatch", name, message)
     if facts.unnamed:
-        message = f"has {first_names(facts.unnamed)}, and --mask-classes must name all classes"
+        values = first_names([repr(value) for value in facts.unnamed])
+        message = f"has {values}, and --mask-classes must name all classes"
         yield Finding("error", "mask-class", name, message)
     elif facts.has_many_values and not any_values:
         kind = "colors" if facts.color_bits else "gray values"

@@ -67,13 +67,24 @@ def pair_own(
     return candidates, [*findings, *stray_findings("warning", strays, message)]
 
 
-def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
-    """Return whether the images among files have one mask each, and there is no other mask."""
+def count_pairs(names: Iterable[str], options: LayoutOptions) -> tuple[int, list[str]]:
+    """Return how many images have one mask, and the images and masks that are no such pairs."""
     images, masks, _ = _roles(names, options)
     candidates = candidates_of(images, options)
     _give_masks(candidates, masks)
-    counts = {(len(f.images), len(f.masks), f.problem) for f in candidates.values()}
-    return counts == {(1, 1, None)}
+    odd = [
+        name
+        for files in candidates.values()
+        if (len(files.images), len(files.masks), files.problem) != (1, 1, None)
+        for name in (*files.images, *files.masks)
+    ]
+    return sum(len(f.images) == len(f.masks) == 1 for f in candidates.values()), odd
+
+
+def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
+    """Return whether the images among files have one mask each, and there is no other mask."""
+    whole, odd = count_pairs(names, options)
+    return whole > 0 and not odd
 
 
 def masks_of_images(names: Iterable[str], options: LayoutOptions) -> list[str]:
@@ -113,7 +124,8 @@ def _refuse_no_pair(
         seen = f"{masks[0]} is a mask, and no image has its name"
     raise SourceError(
         f"{source.path}: holds no image with a mask: {seen}; say with --mask-suffix how masks are "
-        "called, as _mask, or with --masks in which folder they lie"
+        "called, as _mask, or with --masks in which folder they lie; without masks, --good and "
+        "--defective name the folders of good and of defective images"
     )
 
 
@@ -186,10 +198,10 @@ def candidates_of(images: Sequence[str], options: LayoutOptions) -> Candidates:
         files.official_split = halves[image] if is_split else None
         files.images.append(image)
         if len(files.images) > 1:
-            message = (
-                f"and {image} have one name; if one is the mask, say so with --mask-suffix "
-                f"{PurePosixPath(image).suffix}, else rename one"
-            )
+            message = f"and {image} have one name; rename one"
+            if options.has_masks:
+                suffix = PurePosixPath(image).suffix
+                message += f", or say with --mask-suffix {suffix} that these are masks"
             files.problem = Finding("error", "ambiguous", files.images[0], message)
     return candidates
 

@@ -13,7 +13,7 @@ from kolektor_cli.imaging import similarity
 from kolektor_cli.imaging.codec import decode_stored
 from kolektor_cli.imaging.depth import Depth, spread_to_8_bits, to_8_bits
 from kolektor_cli.imaging.geometry import Size
-from kolektor_cli.imaging.pixels import Pixels, to_gray
+from kolektor_cli.imaging.pixels import Pixels, gray_values, to_gray
 from kolektor_cli.imaging.similarity import Thumbnail
 from kolektor_cli.io.source import Source
 from kolektor_cli.raw.images import image_findings, orientation_findings
@@ -93,6 +93,8 @@ def examine(
     if findings:
         return Examined(name, None, tuple(findings))
     findings = list(seen.findings)
+    if files.label is not None:
+        findings += _masks_as_images(image, seen.pixels)
     if mask and facts:
         findings += _findings_of_mask(mask, facts, seen, largest_defect, layout)
     findings.sort(key=lambda finding: finding.severity != "error")
@@ -102,6 +104,15 @@ def examine(
     derived = derive(sample, seen.pixels, facts.pixels if facts else None)
     boxes = facts is not None and facts.boxes
     return Examined(name, sample, tuple(findings), seen.thumbnail, boxes, derived)
+
+
+def _masks_as_images(name: str, pixels: Pixels) -> Iterator[Finding]:
+    """Yield an error if an image of a source without masks has the values of a mask alone."""
+    values = set(gray_values(to_gray(pixels)))
+    if values <= {0, 255} or values <= {0, 1}:
+        shown = " and ".join(map(str, sorted(values)))
+        message = f"holds the values {shown} alone, as a mask does; move masks out of the source"
+        yield Finding("error", "mask-as-image", name, message)
 
 
 def _findings_of_mask(

@@ -19,6 +19,8 @@ _ADVICE = (
     "folders train and test"
 )
 
+PAIRS_ADVICE = "with '--layout pairs'"
+
 _READ_ARCHIVES = (*(".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"),)
 
 _OTHER_ARCHIVES = (".7z", ".rar", ".tar.zst", ".gz", ".bz2", ".xz", ".zst")
@@ -144,7 +146,7 @@ def _like_half(source: Source, names: Sequence[str]) -> str | None:
         )
     return (
         f"looks like KolektorSDD2, but its images and masks, such as {masks[0]}, are not in "
-        "folders named train and test; put them into these"
+        f"folders named train and test; put them into these, or read them so {PAIRS_ADVICE}"
     )
 
 
@@ -188,7 +190,7 @@ def _put_together(image: str, mask: str, stem: str) -> str:
     image_to = f"{half}/{stem_and_suffix(image)[0]}{suffixes[0]}"
     return (
         f"has its images and masks in different folders, {image.rpartition('/')[0]} and "
-        f"{mask.rpartition('/')[0]}; read them so with 'convert --layout pairs', or put each mask "
+        f"{mask.rpartition('/')[0]}; read them so {PAIRS_ADVICE}, or put each mask "
         f"beside its image: {image} as {image_to}, "
         f"{mask} as {half}/{stem}{suffixes[1]}"
     )
@@ -231,7 +233,7 @@ def _like_annotated(_source: Source, names: Sequence[str]) -> str | None:
     kind = PurePosixPath(notes[0]).suffix[1:].upper()
     return (
         f"has annotations as {kind} ({notes[0]}), which are not read: masks must be images, such "
-        "as 10000_GT.png for 10000.png, or labelme's JSON with 'convert --layout pairs'; draw them "
+        f"as 10000_GT.png for 10000.png, or labelme's JSON {PAIRS_ADVICE}; draw them "
         f"from the annotations, then {_ADVICE}"
     )
 

@@ -32,6 +32,7 @@ from kolektor_cli.reports.parts import (
     findings_part,
     pairs_part,
     range_text,
+    unmarked_part,
 )
 from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, Sample, natural_key
 from kolektor_cli.tree.manifest import fingerprint
@@ -67,11 +68,13 @@ def source_page(
         A file changed since the scan.
     """
     title = f"{source.path.resolve().name}: raw dataset"
+    load = _Loader(source, scan)
+    unmarked = [s.image for s in scan.samples if s.label == "defective" and not s.is_marked]
     sections = [
         _overview(scan),
-        chapter("findings", "Findings", *findings_part(scan.findings, _Loader(source, scan), jobs)),
+        chapter("findings", "Findings", *findings_part(scan.findings, load, jobs)),
         _same(source, scan, jobs),
-        defects_part("Defects", _defects(scan, cells)),
+        defects_part("Defects", _defects(scan, cells), unmarked_part(unmarked, load, jobs)),
         about_part({"files of all samples": _fingerprint(scan)}),
     ]
     defective = sum(sample.label == "defective" for sample in scan.samples)
@@ -90,7 +93,6 @@ def _overview(scan: Scan) -> Section:
     for sample in samples:
         items.setdefault(sample.item, []).append(sample)
     defective = [sample for sample in samples if sample.label == "defective"]
-    marked = [sample for sample in defective if sample.is_marked]
     severities = Counter(finding.severity for finding in scan.findings)
     given = [f"{name.replace('_', ' ')} {value}" for name, value in scan.layout.given().items()]
     rows: list[tuple[str, Cell]] = [
@@ -105,7 +107,7 @@ def _overview(scan: Scan) -> Section:
         ("left out", ", ".join(f"{n} ({why})" for n, why in scan.left_out.items()) or "none"),
         ("width in pixels", range_text(sample.width for sample in samples)),
         ("height in pixels", range_text(sample.height for sample in samples)),
-        ("defect pixels of a defective sample", range_text(s.defect_pixels for s in marked)),
+        ("defect pixels of a defective sample", _areas_text(defective)),
         ("findings", ", ".join(f"{n} {kind}" for kind, n in severities.items()) or "none"),
     ]
     for what, count in (("image", scan.official_images), ("mask", scan.official_masks)):
@@ -115,6 +117,11 @@ def _overview(scan: Scan) -> Section:
     if len(items) < len(samples):
         parts.append(folded(text("By item"), table("Items", _ITEM_COLUMNS, _item_rows(items))))
     return chapter("overview", "Overview", *parts)
+
+
+def _areas_text(defective: Sequence[Sample]) -> str:
+    marked = [sample.defect_pixels for sample in defective if sample.is_marked]
+    return "not known: no masks" if defective and not marked else range_text(marked)
 
 
 _ITEM_COLUMNS = ("item", "samples", "good", "defective", "width", "height", "defect pixels")

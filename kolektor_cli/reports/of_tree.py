@@ -33,6 +33,7 @@ from kolektor_cli.reports.parts import (
     defects_part,
     findings_part,
     pairs_part,
+    unmarked_part,
 )
 from kolektor_cli.samples import LABELS
 from kolektor_cli.splits.split import SPLIT_NAMES, Counts
@@ -98,17 +99,20 @@ def tree_page(
     """
     manifest = checked.tree.manifest
     defects = _defects(checked, not scores, jobs, progress)
+    weak = [image.path for image in checked.images if image.weak]
+    unmarked = unmarked_part(weak, partial(_load, checked), jobs)
     sections = [
         *scores,
         _overview(checked),
         _checks(checked, jobs),
         _leaks(checked, jobs),
-        defects_part("Defects as they came out", defects),
+        defects_part("Defects as they came out", defects, unmarked),
         *([_lost(manifest)] if manifest else []),
         about_part({"tree": checked.fingerprint or "not known", **(fingerprints or {})}),
     ]
     number = sum(checked.counts.values())
-    lead = f"{number} images, {len(defects)} of them defective. {_state(checked.checks)}"
+    defective = sum(n for (_, label), n in checked.counts.items() if label == "defective")
+    lead = f"{number} images, {defective} of them defective. {_state(checked.checks)}"
     return page(f"{checked.category}: MVTec-AD-style tree", paragraph(text(lead)), sections)
 
 

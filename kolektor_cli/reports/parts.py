@@ -129,10 +129,31 @@ def pairs_part(pairs: Sequence[Pair], load: Load, jobs: int | None) -> list[Html
     return [gallery(cells), *_more(len(pairs) - MOST, "pairs are not shown")]
 
 
-def defects_part(title: str, defects: Sequence[NamedDefect]) -> Section:
-    """Return all defective images, the sizes of their defects, and where these lie."""
+def unmarked_part(names: Sequence[str], load: Load, jobs: int | None) -> list[Html]:
+    """Return pictures of defective images that have no mask, the first ones."""
+    if not names:
+        return []
+    pictures = parallel_map(lambda one: _small(load, one), names[:MOST], jobs)
+    cells = [
+        cell([called(picture, one)], Html(f"<b>{name(one)}</b>"))
+        for one, picture in zip(names, pictures, strict=False)
+        if picture is not None
+    ]
+    number = "1 defective image has" if len(names) == 1 else f"{len(names)} defective images have"
+    told = paragraph(text(f"{number} no mask, so no defect is outlined."))
+    return [told, gallery(cells), *_more(len(names) - MOST, "are not shown")]
+
+
+def defects_part(
+    title: str, defects: Sequence[NamedDefect], unmarked: Sequence[Html] = ()
+) -> Section:
+    """Return all defective images, the sizes of their defects, and where these lie.
+
+    `unmarked` is that of `unmarked_part`.
+    """
     if not defects:
-        return chapter("defects", title, paragraph(text("There is no defective image.")))
+        nothing = [paragraph(text("There is no defective image."))]
+        return chapter("defects", title, *(unmarked or nothing))
     areas = [float(one.cell.area) for one in defects]
     told = "Defect area of each defective image"
     drawn = plots.histogram("sizes", told, "pixels, logarithmic", {"images": areas}, log=True)
@@ -146,6 +167,7 @@ def defects_part(title: str, defects: Sequence[NamedDefect]) -> Section:
             text("The defects as a table"),
             table("Defective images", ("image", "pixels", "regions", "remark"), rows),
         ),
+        *unmarked,
     )
 
 

@@ -11,12 +11,12 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from kolektor_cli.errors import UsageError, require_one_of, require_whole
-from kolektor_cli.samples import Duplicate, Sample, natural_key
+from kolektor_cli.samples import Duplicate, OfficialSplit, Sample, natural_key
 from kolektor_cli.splits.drawn import (
     draw_defective,
     draw_good,
@@ -378,9 +378,12 @@ def official(
     assigned: dict[str, SplitName] = {}
     for sample in samples:
         if sample.official_split is None:
+            halves = set(get_args(OfficialSplit))
+            apart = (s.image for s in samples if not halves & {*s.image.casefold().split("/")})
             raise UsageError(
-                "the protocol official needs KolektorSDD2's folders train and test; choose "
-                "another, such as balanced, or vicos for the folds of KolektorSDD's authors"
+                "the protocol official needs each image in one folder, train or test, as in "
+                f"KolektorSDD2, and {next(apart, sample.image)} is in none; choose another, such "
+                "as balanced, or vicos for the folds of KolektorSDD's authors"
             )
         trains = sample.official_split == "train"
         unfit = trains and sample.label == "defective"

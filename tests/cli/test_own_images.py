@@ -7,12 +7,13 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kolektor_cli.core.reporting import report
 from kolektor_cli.core.showing import show
 from kolektor_cli.raw.layout_options import LayoutOptions
-from tests.own import write_own
+from tests.own import write_own, write_pixels
 from tests.running import error_of, run
 
 
@@ -122,3 +123,57 @@ def test_wrong_options_are_refused_before_any_work(
 ) -> None:
     assert message in error_of("convert", own, tmp_path / "out", *options, code=2)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_known_without_masks_is_not_told_as_a_number(tmp_path: Path) -> None:
+    for number in range(6):
+        write_own(tmp_path / f"cast/{'ok' if number < 4 else 'bad'}/{number}.png", number)
+    source = tmp_path / "cast"
+    shown = run("inspect", source, "--good", "ok").stdout
+    assert "not known: no masks" in shown
+    found = json.loads(run("inspect", source, "--good", "ok", "--json").stdout)
+    assert found["defect_pixels"] is None
+    assert {(s["label"], s["defect_pixels"]) for s in found["samples"]} == {
+        ("good", 0),
+        ("defective", None),
+    }
+    table = run("inspect", source, "--good", "ok", "--csv").stdout
+    rows = list(csv.DictReader(StringIO(table)))
+    assert {(row["label"], row["defect_pixels"]) for row in rows} == {
+        ("good", "0"),
+        ("defective", ""),
+    }
+    planned = run("convert", source, tmp_path / "out", "--good", "ok", "--dry-run").stdout
+    assert "not known: no masks" in planned
+    assert "center crop" not in planned
+    assert "smallest defect" not in planned
+
+
+def test_types_of_defects_are_counted(tmp_path: Path) -> None:
+    for number in range(8):
+        write_own(tmp_path / f"parts/{number}.png", number)
+        mask = np.zeros((60, 40), np.uint8)
+        mask[5:9], mask[20:25] = (number == 0) * 1 + (number == 2) * 1, (number in (1, 2)) * 2
+        write_pixels(tmp_path / f"parts/{number}_mask.png", mask)
+    classes = ("--mask-classes", "1=scratch,2=dent")
+    assert "scratch 1, dent 1, combined 1" in run("inspect", tmp_path / "parts", *classes).stdout
+    shown = run("convert", tmp_path / "parts", tmp_path / "out", *classes).stdout
+    assert "types of defects: test combined 1, test dent 1, test scratch 1" in shown
+    plain = run("convert", tmp_path / "parts", tmp_path / "plain").stdout
+    assert "types of defects" not in plain
+
+
+def test_source_of_a_tree_without_a_manifest_may_not_be_read(tmp_path: Path) -> None:
+    for number in range(6):
+        write_own(tmp_path / f"cast/{'ok' if number < 4 else 'bad'}/{number}.png", number)
+    run("convert", tmp_path / "cast", tmp_path / "out", "--good", "ok")
+    (tmp_path / "out/cast/manifest.json").unlink()
+    told = error_of("verify", tmp_path / "out", "--source", tmp_path / "cast", code=3)
+    assert "has no manifest that says how its source was read" in told
+
+
+def test_validation_share_of_less_than_one_sample_is_told(own: Path, tmp_path: Path) -> None:
+    told = run(
+        "convert", own, tmp_path / "out", "--no-mask", "good", "--layout", "pairs", "--val", "0.01"
+    ).stderr
+    assert "no sample is for validation: --val 0.01 is less than one of so few" in told

@@ -30,6 +30,7 @@ from tests.own import read_gray, write_own, write_pixels
 from tests.trees import check, failures, forge_entry, notes
 
 TYPES = LayoutOptions(mask_classes="1=scratch,2=dent")
+PLAIN = LayoutOptions()
 LABELS = LayoutOptions(good="ok", defective="bad")
 
 DEFECTS: dict[int, tuple[int, ...]] = {0: (1,), 1: (2,), 2: (1, 2), 3: (2,)}
@@ -138,7 +139,10 @@ def test_folder_of_no_type_is_an_error(typed: Path, tmp_path: Path) -> None:
     tree = convert(typed, tmp_path / "out", ConvertOptions(layout=TYPES)).target
     (tree / "test/defect").mkdir()
     (tree / "test/dent/000.png").rename(tree / "test/defect/000.png")
-    assert ("structure", "unexpected-folder", "test/defect") in failures(check(tree))
+    found = check(tree)
+    assert ("structure", "unexpected-folder", "test/defect") in failures(found)
+    [told] = [f.message for c in found.checks for f in c.findings if f.code == "unexpected-folder"]
+    assert told.endswith("rename it to that of its type: combined, dent, scratch")
 
 
 def test_name_of_a_device_is_no_type(typed: Path, tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ def test_images_of_a_tree_without_masks_are_weak(tree: Path) -> None:
 
 
 def test_pictures_reports_and_exports_say_that_there_are_no_masks(
-    tree: Path, tmp_path: Path
+    labelled: Path, tree: Path, tmp_path: Path
 ) -> None:
     captions = {text.text for text in show(tree).page.texts}
     assert "defective, without a mask" in captions
@@ -225,6 +229,13 @@ def test_pictures_reports_and_exports_say_that_there_are_no_masks(
     page = tmp_path / "page.html"
     report(tree, [tmp_path / "m", tmp_path / "n"], output=page)
     assert "heat map of test/defect/000.png" in page.read_text()
+    for place, name in ((tree, "test/defect/003.png"), (labelled, "bad/11.png")):
+        report(place, output=page, force=True, layout=LABELS if place == labelled else PLAIN)
+        told = page.read_text()
+        assert "4 of them defective" in told
+        assert "4 defective images have no mask, so no defect is outlined." in told
+        assert f'alt="{name}"' in told
+        assert "There is no defective image" not in told
     for name in EXPORT_FORMATS:
         with pytest.raises(OutputError, match="has no image with a mask"):
             export(tree, name, tmp_path / name)

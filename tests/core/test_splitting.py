@@ -116,7 +116,7 @@ def test_options_that_a_file_makes_meaningless_are_refused_before_any_work(
         ({"protocol": "balanced", "fold": 0}, "not --fold"),
         ({"protocol": "vicos", "fold": 3}, "no fold 3"),
         ({"val": 1.5}, "fraction"),
-        ({"protocol": "official"}, "KolektorSDD2's folders"),
+        ({"protocol": "official"}, "each image in one folder, train or test"),
     ],
 )
 def test_options_that_the_protocol_does_not_take_are_refused(

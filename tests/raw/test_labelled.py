@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.io.source import FolderSource
 from kolektor_cli.raw.labelled import label_own
 from kolektor_cli.raw.layout_options import LayoutOptions, check_layout
-from tests.own import PAIRS, candidates, scan_own, write_own
+from tests.own import PAIRS, candidates, scan_own, write_own, write_pixels
 from tests.scans import message, named
 
 HERE = FolderSource(Path(__file__).parent)
@@ -91,6 +92,20 @@ def test_masks_are_not_passed_over(tmp_path: Path, mask: str) -> None:
     found = scan_own(tmp_path, replace(PAIRS, good="ok"))
     assert named(found, "stray-mask") == [("error", mask)]
     assert found.errors
+
+
+@pytest.mark.parametrize("marks", [(0, 255), (0, 1), (255,)])
+def test_mask_by_its_values_is_no_image(tmp_path: Path, marks: tuple[int, ...]) -> None:
+    write(tmp_path, "ok/1.png", "ok/2.png", "bad/1.png")
+    mask = np.zeros((60, 40), np.uint8)
+    mask[:30], mask[30:] = marks[0], marks[-1]
+    write_pixels(tmp_path / "segmentation/1.png", mask)
+    found = scan_own(tmp_path, replace(PAIRS, defective="bad"))
+    assert found.left_out == {"segmentation/1": "mask-as-image"}
+    assert len(found.samples) == 3
+    mask[0, 0] = 7
+    write_pixels(tmp_path / "segmentation/1.png", mask)
+    assert not scan_own(tmp_path, replace(PAIRS, defective="bad")).errors
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ def test_classes_are_pairs_of_value_and_type(
         ("1=", "'' cannot be a type"),
         ("1=good", "'good' cannot be a type"),
         ("1=Good", "'Good' cannot be a type"),
+        ("1=combined", "'combined' cannot be a type"),
+        ("1=" + 101 * "x", "cannot be a type"),
+        ("1=a,2=A", "a and A are one folder"),
+        ("=a", "'' is no value"),
+        ("#f00=a", "'#f00' is no value"),
         ("1=a b", "'a b' cannot be a type"),
         ("1=../x", "cannot be a type"),
         ("1=train_a", "'train_a' cannot be a type"),
@@ -124,8 +129,8 @@ def test_value_that_is_no_class_is_an_error_and_named(tmp_path: Path) -> None:
     found = scan_own(tmp_path, GRAY)
     assert found.left_out == {"1": "mask-class", "2": "mask-class"}
     [of_image, of_labelme] = sorted(f.message for f in found.findings)
-    assert of_image.startswith("has 5,")
-    assert of_labelme.startswith("has dust,")
+    assert of_image.startswith("has '5',")
+    assert of_labelme.startswith("has 'dust',")
 
 
 def test_types_of_a_sample_are_those_that_its_mask_marks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from kolektor_cli.errors import SourceError, UsageError
 from kolektor_cli.io.source import FolderSource, open_source
 from kolektor_cli.raw.layout_options import LayoutOptions, check_layout, layout_of
-from kolektor_cli.raw.layouts import recognise
+from kolektor_cli.raw.layouts import find_candidates, recognise
 from kolektor_cli.raw.load import read_mask
 from kolektor_cli.raw.pairs import pair_own
 from tests.archives import write_folder, write_zip
@@ -241,8 +242,9 @@ def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, lay
     assert found.samples == asked.samples
     assert {f.code for f in found.findings} - {f.code for f in asked.findings} == {"layout"}
     write_own(tmp_path / image.format(3), 3)
-    with open_source(tmp_path) as source, pytest.raises(SourceError):
-        recognise(source)
+    odd = rf"with '--layout pairs'.*{re.escape(image.format(3))} has no partner"
+    with open_source(tmp_path) as source, pytest.raises(SourceError, match=odd):
+        find_candidates(source)
 
 
 @pytest.mark.parametrize(

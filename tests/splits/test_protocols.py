@@ -263,7 +263,7 @@ def test_leaks_of_very_many_samples_of_one_picture_are_told_once_a_sample() -> N
 
 
 def test_protocols_of_one_release_say_what_to_use_for_the_other() -> None:
-    with pytest.raises(UsageError, match=r"KolektorSDD2's folders.*balanced, or vicos"):
+    with pytest.raises(UsageError, match=r"as in KolektorSDD2.*balanced, or vicos"):
         official_split(official()[0])
     with pytest.raises(UsageError, match="for KolektorSDD2 choose official"):
         vicos(official_2(), fold=0)

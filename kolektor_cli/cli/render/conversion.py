@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -13,12 +14,12 @@ from kolektor_cli.cli.render.tables import (
     counts_table,
     findings_json,
     leaks_json,
-    segmented_notes,
+    split_notes,
     text_range,
 )
 from kolektor_cli.core.conversion import Conversion
 from kolektor_cli.findings import first_names
-from kolektor_cli.samples import LABELS, Sample
+from kolektor_cli.samples import DEFECT, LABELS, Sample
 from kolektor_cli.tree.defects import FitSummary
 from kolektor_cli.tree.fit import SQUEEZED, Fit, fit_of, squeezed_by, turned_size
 from kolektor_cli.tree.plan import Plan
@@ -34,14 +35,8 @@ def fit_tables(summary: FitSummary, *, every: bool) -> list[Table]:
         ("defective", str(summary.defective)),
         ("width", text_range(summary.widths)),
         ("height", text_range(summary.heights)),
-        ("samples without a defect left", first_names(summary.lost) or "none"),
-        ("defect area kept", _least_kept(summary)),
-        ("smallest defect", _smallest(summary)),
     ]
-    facts += [
-        (f"after the center crop of {crop['name']}", _crop_text(crop))
-        for crop in crops_json(summary)
-    ]
+    facts += [*_defect_facts(summary)]
     whole = Table(f"Geometry: {fit_text(summary.fit)}", ("what", "value"), tuple(facts))
     if not every:
         return [whole]
@@ -51,6 +46,18 @@ def fit_tables(summary: FitSummary, *, every: bool) -> list[Table]:
         for d in summary.defects
     )
     return [whole, Table("Defective samples", columns, rows)]
+
+
+def _defect_facts(summary: FitSummary) -> Iterator[tuple[str, str]]:
+    """Yield what a fit does to defects, as far as masks tell it."""
+    if summary.defective and not summary.defects:
+        yield "defect area kept", "not known: no masks"
+        return
+    yield "samples without a defect left", first_names(summary.lost) or "none"
+    yield "defect area kept", _least_kept(summary)
+    yield "smallest defect", _smallest(summary)
+    for crop in crops_json(summary):
+        yield f"after the center crop of {crop['name']}", _crop_text(crop)
 
 
 def fit_text(fit: Fit) -> str:
@@ -129,7 +136,7 @@ def fit_json(summary: FitSummary) -> JsonObject:
 def conversion_notes(conversion: Conversion) -> Iterator[str]:
     """Say if the size is turned, what defects are lost, and what the files beside do not list."""
     plan = conversion.plan
-    yield from segmented_notes(plan.split, conversion.scan.samples)
+    yield from split_notes(plan.split, conversion.scan.samples)
     yield from shape_notes(fit_of(plan.options), conversion.scan.samples)
     if plan.lost:
         lost = first_names(plan.lost)
@@ -214,12 +221,23 @@ def folds_lines(folds: Sequence[Conversion]) -> Iterator[str]:
 
 
 def _tree_lines(conversion: Conversion) -> Iterator[str]:
+    yield from _types_line(conversion.plan)
     if conversion.manifest:
         yield f"fingerprint {conversion.manifest.fingerprint}"
     for guide in conversion.guides:
         yield f"{guide.title}:"
         yield from (f"  {command}" for command in guide.commands)
         yield from (f"note    {note}" for note in guide.notes)
+
+
+def _types_line(plan: Plan) -> Iterator[str]:
+    """Count the images of each type of defects, where there are types."""
+    found = Counter(
+        (image.split, image.view.kind) for image in plan.images if image.view.kind != "good"
+    )
+    if {kind for _, kind in found} - {DEFECT}:
+        told = (f"{split} {kind} {number}" for (split, kind), number in sorted(found.items()))
+        yield f"types of defects: {', '.join(told)}"
 
 
 def conversion_json(conversion: Conversion) -> JsonObject:

@@ -141,13 +141,21 @@ def _part_facts(kind: str, name: str, samples: Sequence[Sample]) -> JsonObject:
         "defective": defective,
         "width": [min(widths), max(widths)] if widths else [],
         "height": [min(heights), max(heights)] if heights else [],
-        "defect_pixels": sum(sample.defect_pixels for sample in samples),
+        "defect_pixels": _pixels_of(samples),
     }
+
+
+def _pixels_of(samples: Sequence[Sample]) -> int | None:
+    """Return the defect pixels of samples; None where defective ones have no masks."""
+    if any(sample.label == "defective" and not sample.is_marked for sample in samples):
+        return None
+    return sum(sample.defect_pixels for sample in samples)
 
 
 def _part_row(facts: JsonObject) -> tuple[Cell, ...]:
     name, samples, good, defective, width, height, defect_pixels = facts.values()
-    return name, samples, good, defective, text_range(width), text_range(height), defect_pixels
+    pixels = "\N{EN DASH}" if defect_pixels is None else defect_pixels
+    return name, samples, good, defective, text_range(width), text_range(height), pixels
 
 
 def _types(scan: Scan) -> dict[str, int]:
@@ -158,7 +166,7 @@ def _types(scan: Scan) -> dict[str, int]:
 def _defect_range(samples: Sequence[Sample]) -> str:
     pixels = [sample.defect_pixels for sample in samples if sample.defect_pixels]
     if not pixels:
-        return "no masks" if any(s.label == "defective" for s in samples) else "none"
+        return "not known: no masks" if any(s.label == "defective" for s in samples) else "none"
     return f"{min(pixels)} to {max(pixels)}, median {median(pixels):g}"
 
 
@@ -200,6 +208,7 @@ def sample_json(sample: Sample) -> JsonObject:
     facts = asdict(sample)
     del facts["mask_rule"]  # an option, the same for all
     del facts["folder_label"]  # the label, where there are no masks
+    facts["defect_pixels"] = _pixels_of([sample])
     names = {"sample": facts.pop("name"), "item": facts.pop("item"), "group": facts.pop("group")}
     return {**names, "label": sample.label, **facts}
 
@@ -226,7 +235,7 @@ def scan_rows(scan: Scan) -> Iterator[tuple[Cell, ...]]:
     yield SCAN_COLUMNS
     for sample in scan.samples:
         facts = {**sample_json(sample), "problem": ""}
-        facts["official_split"] = sample.official_split or ""
+        facts |= {key: "" for key in ("official_split", "defect_pixels") if facts[key] is None}
         yield tuple(facts[column] for column in SCAN_COLUMNS)
     for name, problem in scan.left_out.items():
         facts = {"sample": name, "item": _item_of(name, scan), "problem": problem}

@@ -121,7 +121,7 @@ class Part(TypedDict):
     defective: int
     width: Range
     height: Range
-    defect_pixels: int
+    defect_pixels: int | None
 
 
 class ItemPart(Part):
@@ -157,7 +157,7 @@ class InspectedSample(TypedDict):
     mask: str
     width: int
     height: int
-    defect_pixels: int
+    defect_pixels: int | None
     image_sha256: str
     mask_sha256: str
     official_split: OfficialSplit | None

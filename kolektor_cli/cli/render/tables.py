@@ -84,8 +84,11 @@ def synthetic_json(folder: Path, counts: SyntheticCounts) -> JsonObject:
     }
 
 
-def segmented_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
-    """Say of how many training samples a split file says that their pixel labels are known."""
+def split_notes(split: Split, samples: Iterable[Sample]) -> Iterator[str]:
+    """Say of how many training samples pixel labels are known, and that none is for validation."""
+    if split.parameters.get("val") and "val" not in split.assigned.values():
+        share = split.parameters["val"]
+        yield f"warning no sample is for validation: --val {share} is less than one of so few"
     counts = count_segmented(split, samples)
     if counts is not None:
         yield (
