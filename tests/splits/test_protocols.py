@@ -175,7 +175,7 @@ def test_anomalib_is_the_permutation_of_its_source() -> None:
         ("vicos", {"fold": 3}, "no fold 3"),
         ("vicos", {"fold": -1}, "--fold -1 is not a whole number"),
         ("grouped", {}, "grouped needs --fold"),
-        ("grouped", {"fold": 0, "folds": 48}, "48 folds of 47 groups"),
+        ("grouped", {"fold": 0, "folds": 48}, "48 folds of 47 physical items"),
         ("grouped", {"fold": 0, "folds": 1}, "1 folds are too few"),
         ("grouped", {"fold": 3}, "no fold 3"),
     ],
