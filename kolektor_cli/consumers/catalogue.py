@@ -466,8 +466,8 @@ CONSUMERS: Mapping[ConsumerName, Consumer] = {
             " --experiment_dir experiment --nAnomaly 10",
         ),
         notes=(
-            "trains on 10 images of test/defect (--nAnomaly) and tests on the others; which they "
-            "are depends on the order in which the file system lists them",
+            "trains on 10 defective images of test (--nAnomaly) and tests on the others; which "
+            "they are depends on the order in which the file system lists them",
             "gives image scores only, and does not say of which images",
             "needs a GPU, and PyTorch below 2.10",
         ),

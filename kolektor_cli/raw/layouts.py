@@ -10,7 +10,7 @@ hold a mask; then both are folders of samples, and so are copies beside them.
 Masks may have another ending, if every image has one of it (`common_ending`).
 
 People's own images (`kolektor_cli.raw.pairs`) are read where they are asked for, and where a source
-that is no Kolektor dataset holds nothing but images with one mask each.
+that is no Kolektor dataset holds nothing but images with one mask each, or none by ``--no-mask``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def recognise(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> Releas
     if kolektor is not None:
         return kolektor[0]
     if layout.layout is None:
-        raise _not_recognised(source, names)
+        raise _not_recognised(source, names, layout)
     return own_release(source)
 
 
@@ -102,7 +102,7 @@ def find_candidates(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> 
         candidates, findings = _find_kolektor(source, names, *kolektor)
         return Found(kolektor[0], layout, candidates, [*beside, *findings])
     if layout.layout is None:
-        raise _not_recognised(source, names)
+        raise _not_recognised(source, names, layout)
     find = pair_own if layout.has_masks else label_own
     candidates, findings = find(source, names, layout)
     asked_for = asked.layout or asked.of_pairs
@@ -110,10 +110,10 @@ def find_candidates(source: Source, layout: LayoutOptions = KOLEKTOR_LAYOUT) -> 
     return Found(own_release(source), layout, candidates, [*beside, *told, *findings])
 
 
-def _not_recognised(source: Source, names: Sequence[str]) -> SourceError:
+def _not_recognised(source: Source, names: Sequence[str], layout: LayoutOptions) -> SourceError:
     """Return the error about a source without a known dataset; it may be pairs but for a file."""
     message = not_a_dataset(source, names)
-    whole, odd = count_pairs(names, LayoutOptions("pairs"))
+    whole, odd = count_pairs(names, replace(layout, layout="pairs"))
     if not whole or not odd:
         return SourceError(message)
     partner = f"{first_names(odd)} {'has' if len(odd) == 1 else 'have'} no partner"

@@ -68,21 +68,22 @@ def pair_own(
 
 
 def count_pairs(names: Iterable[str], options: LayoutOptions) -> tuple[int, list[str]]:
-    """Return how many images have one mask, and the images and masks that are no such pairs."""
+    """Return how many images have one mask, and the files that are no sample by the options."""
     images, masks, _ = _roles(names, options)
     candidates = candidates_of(images, options)
     _give_masks(candidates, masks)
+    numbers = {1} if options.no_mask is None else {0, 1}
     odd = [
         name
         for files in candidates.values()
-        if (len(files.images), len(files.masks), files.problem) != (1, 1, None)
+        if len(files.images) != 1 or len(files.masks) not in numbers or files.problem
         for name in (*files.images, *files.masks)
     ]
     return sum(len(f.images) == len(f.masks) == 1 for f in candidates.values()), odd
 
 
 def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
-    """Return whether the images among files have one mask each, and there is no other mask."""
+    """Return whether files are samples by the options, some of them with a mask."""
     whole, odd = count_pairs(names, options)
     return whole > 0 and not odd
 

@@ -245,6 +245,9 @@ def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, lay
     odd = rf"with '--layout pairs'.*{re.escape(image.format(3))} has no partner"
     with open_source(tmp_path) as source, pytest.raises(SourceError, match=odd):
         find_candidates(source)
+    tolerant = scan_own(tmp_path, LayoutOptions(no_mask="good"))
+    assert tolerant.layout == replace(PAIRS, no_mask="good")
+    assert len(tolerant.samples) == 3
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def text_range(ends: Sequence[int]) -> str:
 def leaks_line(leaks: Sequence[Leak]) -> str:
     """Say in one line what is on both sides of a split."""
     pairs = first_names([f"{leak.train} = {leak.test}" for leak in leaks])
-    return f"leaks   {len(leaks)} pictures are in train and in test: {pairs}"
+    number = f"{len(leaks)} pictures are" if len(leaks) > 1 else "1 picture is"
+    return f"leaks   {number} in train and in test: {pairs}"
 
 
 def leaks_json(leaks: Iterable[Leak]) -> list[JsonObject]:
