@@ -139,7 +139,7 @@ def test_a_broken_sample_stops_convert_unless_skipped(
         (["--fold", "0"], "balanced takes --seed, --test-good, --val, not --fold"),
         (["--protocol", "vicos"], "vicos needs --fold"),
         (["--protocol", "vicos", "--fold", "3"], "no fold 3"),
-        (["--protocol", "grouped", "--fold", "0", "--folds", "9"], "9 folds of 3 groups"),
+        (["--protocol", "grouped", "--fold", "0", "--folds", "9"], "9 folds of 3 physical items"),
         (["--protocol", "anomalib", "--seed", "0"], "anomalib takes no option, not --seed"),
         (["--nonsense"], "--nonsense"),
     ],
