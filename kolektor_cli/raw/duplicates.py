@@ -223,6 +223,23 @@ def find_differing_masks(pairs: Iterable[Pair], release: Release) -> Iterator[Fi
                 yield Finding("warning", "duplicate-mask", first.mask, message)
 
 
+def find_too_alike(
+    samples: Sequence[Sample], duplicates: Iterable[Duplicate], distinct: int, release: Release
+) -> Iterator[Finding]:
+    """Yield a warning if near duplicates leave few pictures, where they were not measured.
+
+    A fixed camera makes pictures of different parts look the same.
+    """
+    near = any(pair.kind == "near" for pair in duplicates)
+    if near and not release.knows_near and 2 * distinct < len(samples):
+        message = (
+            f"{len(samples)} samples are {distinct} distinct picture{'s' if distinct > 1 else ''}, "
+            "as far as they look the same; if they show different parts, '--duplicates exact' "
+            "keeps them apart"
+        )
+        yield Finding("warning", "too-alike", "", message)
+
+
 def with_groups(samples: Sequence[Sample], pairs: Iterable[Pair]) -> tuple[Sample, ...]:
     """Return samples with their group: the first of the items that shared pictures link."""
     items = dict.fromkeys(sample.item for sample in samples)

@@ -21,6 +21,7 @@ from kolektor_cli.raw.duplicates import (
     find_differing_masks,
     find_doubts,
     find_duplicates,
+    find_too_alike,
     with_groups,
 )
 from kolektor_cli.raw.images import told_once
@@ -148,6 +149,8 @@ def scan_and_derive(
     samples = with_groups([s for s in seen.samples if s.name not in contradictions], pairs)
     duplicates = [pair for _, _, pair in pairs]
     pictures = connected((s.name for s in samples), ((d.first, d.second) for d in duplicates))
+    distinct = len(set(pictures.values()))
+    findings += find_too_alike(samples, duplicates, distinct, release)
     known = release.samples
     knows_masks = known and release.knows_masks
     scan = Scan(
@@ -156,7 +159,7 @@ def scan_and_derive(
         left_out={**seen.left_out, **bad},
         findings=tuple(sorted(findings, key=_finding_key)),
         duplicates=tuple(duplicates),
-        distinct=len(set(pictures.values())),
+        distinct=distinct,
         official_images=sum(map(release.has_image, samples)) if known else None,
         official_masks=sum(map(release.has_mask, samples)) if knows_masks else None,
         layout=seen.layout,

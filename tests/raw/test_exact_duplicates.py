@@ -18,6 +18,7 @@ from kolektor_cli.samples import MANY_ALIKE
 from kolektor_cli.splits.split import SplitOptions
 from tests.conftest import draw_image
 from tests.own import PAIRS, read_gray, scan_own, write_own, write_pixels
+from tests.scans import message
 from tests.trees import check, failures, notes
 
 NEAR = replace(PAIRS, no_mask="good")
@@ -39,8 +40,11 @@ def alike(root: Path, number: int, *, changed: int) -> None:
 
 def test_what_only_looks_the_same_is_another_picture(tmp_path: Path) -> None:
     alike(tmp_path, 8, changed=2)
-    assert scan_own(tmp_path, NEAR).distinct == 1
+    near = scan_own(tmp_path, NEAR)
+    assert near.distinct == 1
+    assert "8 samples are 1 distinct picture, as far" in message(near, "too-alike")
     found = scan_own(tmp_path, EXACT)
+    assert not found.findings
     assert (found.distinct, found.duplicates) == (8, ())
     assert len({sample.group for sample in found.samples}) == 8
 
@@ -106,3 +110,12 @@ def test_too_few_good_samples_are_not_put_down_to_duplicates(tmp_path: Path) -> 
         split(tmp_path, layout=NEAR)
     with pytest.raises(UsageError, match="not one of exact"):
         split(tmp_path, layout=LayoutOptions(duplicates="near"))  # type: ignore[arg-type]
+
+
+def test_half_as_many_pictures_as_samples_are_not_too_alike(tmp_path: Path) -> None:
+    alike(tmp_path, 2, changed=1)
+    for number in range(20, 22):
+        write_pixels(tmp_path / f"{number}.png", draw_image(number))
+    found = scan_own(tmp_path, NEAR)
+    assert (len(found.samples), found.distinct) == (4, 3)
+    assert [f.code for f in found.findings] == ["duplicate-label"]
