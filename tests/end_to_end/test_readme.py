@@ -61,7 +61,11 @@ def console(name: str, kind: str) -> list[tuple[str, str]]:
 def check_console(name: str, kind: str, folder: Path) -> None:
     """Run the commands of a document one after another."""
     for command, output in console(name, kind):
-        assert stripped(shell(command, folder)) == stripped(output), command
+        found, told = stripped(shell(command, folder)), stripped(output)
+        if kind == "console":
+            # Synthetic images are drawn by OpenCV, whose versions differ in the last bits.
+            found, told = (list(map(without_hashes, lines)) for lines in (found, told))
+        assert found == told, command
 
 
 def shell(command: str, folder: Path) -> str:
@@ -77,6 +81,10 @@ def shell(command: str, folder: Path) -> str:
         check=False,
     )
     return result.stdout
+
+
+def without_hashes(line: str) -> str:
+    return re.sub(r"\b[0-9a-f]{64}\b", "HASH", line)
 
 
 def stripped(text: str) -> list[str]:

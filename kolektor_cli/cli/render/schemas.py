@@ -45,11 +45,11 @@ class Error(TypedDict):
 
 
 class Failure(TypedDict):
-    """What any command prints instead if it fails; without a command if it knows none."""
+    """What any command prints if it fails: `ok` is false, `command` null if none is known."""
 
     kolektor: str
     command: str | None
-    ok: Literal[False]
+    ok: bool
     error: Error
 
 
