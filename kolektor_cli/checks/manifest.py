@@ -66,10 +66,11 @@ def _wanted_folder(entry: FileEntry) -> str:
 def _check_train_masks(found: Manifest) -> Findings:
     """Yield an error for each defective training image that wrongly has or lacks a mask."""
     masks = {entry.path for entry in found.files if entry.role == "mask"}
+    has_masks = found.has_masks
     for entry in found.files:
         if not is_train_of_defects(split_path(entry.path)[0]):
             continue
-        segmented = found.has_masks and found.segmented.get(entry.sample, True)
+        segmented = has_masks and found.segmented.get(entry.sample, True)
         if segmented and mask_path(entry.path) not in masks:
             yield Finding("error", "no-mask", entry.path, "has no mask in the manifest")
         elif not segmented and mask_path(entry.path) in masks:

@@ -106,8 +106,9 @@ def _check_split(found: Manifest, scan: Scan) -> Iterator[Finding]:
     if found.protocol not in PROTOCOLS:
         return
     samples = [sample for sample in scan.samples if sample.name not in found.left_out]
+    pairs = [d for d in scan.duplicates if not {d.first, d.second} & found.left_out.keys()]
     try:
-        split = make_split(found.protocol, samples, scan.duplicates, found.protocol_parameters)
+        split = make_split(found.protocol, samples, pairs, found.protocol_parameters)
     except (UsageError, TypeError) as error:
         message = f"has a split that cannot be made of this source: {error}"
         yield Finding("error", "wrong-split", MANIFEST_NAME, message)
@@ -135,6 +136,7 @@ def _check_complete(found: Manifest, samples: Sequence[Sample]) -> Iterator[Find
 
 def _check_views(found: Manifest, fitted: Views) -> Iterator[Finding]:
     """Compare the files of the manifest with the views that the fit makes of the samples."""
+    has_masks = found.has_masks
     known = {(n, view.geometry): view for n, views in fitted.views.items() for view in views}
     lost = {(*place, "image") for place in known}
     trained = {entry.sample for entry in found.files if entry.split == "train"}
@@ -142,7 +144,7 @@ def _check_views(found: Manifest, fitted: Views) -> Iterator[Finding]:
     lost |= {
         (*place, "mask")
         for place, view in known.items()
-        if view.label == "defective" and found.has_masks and place[0] not in weak
+        if view.label == "defective" and has_masks and place[0] not in weak
     }
     wrong = set()
     for entry in found.files:
@@ -153,8 +155,8 @@ def _check_views(found: Manifest, fitted: Views) -> Iterator[Finding]:
             yield Finding("error", "wrong-geometry", entry.path, message)
         elif view is not None and (view.label, view.kind) != (entry.label, kind):
             message = (
-                f"is {entry.label} ({kind}) by the manifest, and {view.label} ({view.kind}) by the "
-                "mask of its source"
+                f"is {entry.label} ({kind}) by the manifest, and {view.label} ({view.kind}) by its "
+                "source"
             )
             yield Finding("error", "wrong-label", entry.path, message)
         lost.discard((entry.sample, entry.geometry, entry.role))

@@ -465,17 +465,17 @@ def _layout_options(
     duplicates: DuplicatesOption = None,
 ) -> LayoutOptions:
     return LayoutOptions(
-        layout,
-        mask_suffix,
-        masks,
-        item,
-        no_mask,
-        good,
-        defective,
-        mask_threshold,
-        mask_classes,
-        dilate,
-        duplicates,
+        layout=layout,
+        mask_suffix=mask_suffix,
+        masks=masks,
+        item=item,
+        no_mask=no_mask,
+        good=good,
+        defective=defective,
+        mask_threshold=mask_threshold,
+        mask_classes=mask_classes,
+        dilate=dilate,
+        duplicates=duplicates,
     )
 
 

@@ -218,7 +218,7 @@ def _telling(options: Mapping[Path, Mapping[str, object]]) -> Iterator[None]:
     except SourceError as error:
         silent = [str(folder) for folder, found in options.items() if not found]
         if silent:
-            told = f"{first_names(silent)} has no manifest that says how its source was read"
+            told = f"{first_names(silent)} has no whole manifest that says how its source was read"
             raise SourceError(f"{error}; {told}") from error
         raise
 

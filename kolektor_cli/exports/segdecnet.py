@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -14,14 +13,12 @@ import numpy as np
 from kolektor_cli.exports.images import ExportedImage, ExportedTree, Files, Instance, Reader
 from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.imaging.png import encode_png
+from kolektor_cli.raw.releases import kolektorsdd2
 from kolektor_cli.splits.pickles import pickle_numbers
 from kolektor_cli.splits.split import SplitName
 
 _FIRST = 10000
 """The lowest number in KolektorSDD2."""
-
-_OFFICIAL = re.compile(r"(?:train|test)/([1-9]\d*)", re.ASCII)
-"""Names of KolektorSDD2's samples."""
 
 
 def numbered(tree: ExportedTree) -> ExportedTree:
@@ -40,8 +37,9 @@ def numbered(tree: ExportedTree) -> ExportedTree:
 
 def _official_numbers(images: Sequence[ExportedImage]) -> list[str]:
     """Return the numbers in the names of the samples; none if they do not tell images apart."""
-    names = [_OFFICIAL.fullmatch(image.source.sample or "") for image in images]
-    numbers = [name[1] for name in names if name]
+    names = [image.source.sample for image in images]
+    official = kolektorsdd2().names
+    numbers = [name.rpartition("/")[2] for name in names if name in official]
     return numbers if len(set(numbers)) == len(images) else []
 
 

@@ -56,9 +56,23 @@ class SamePictures:
         ]
 
     def _links(self, picture: Sequence[int]) -> set[tuple[int, int]]:
-        """Return pairs with the first sample of each label of a picture; all if these are few."""
+        """Return all pairs of a picture; of very many samples, those that tell what is the same.
+
+        Each is paired with the first sample of each label, of the picture and of its own pixels.
+        """
         if len(picture) <= MANY_ALIKE:
             return set(combinations(picture, 2))
+        links = self._star(picture)
+        for same in _grouped(map(self._pixels_of, picture), picture):
+            links |= set(combinations(same, 2)) if len(same) <= MANY_ALIKE else self._star(same)
+        return links
+
+    def _pixels_of(self, index: int) -> Hashable:
+        sha256 = self.samples[index].image_sha256
+        return self.pixels.get(sha256, sha256)
+
+    def _star(self, picture: Sequence[int]) -> set[tuple[int, int]]:
+        """Return the pairs of samples with the first one of each label."""
         firsts = {self.samples[index].label: index for index in reversed(picture)}
         return {
             (min(first, index), max(first, index))
@@ -149,7 +163,10 @@ def find_duplicates(
 def _find_equal(look: _Look, thumbnails: Thumbnails, run: Run) -> Iterator[tuple[int, int]]:
     """Yield pairs of images with equal pixels: all, or of very many those with the first one."""
     for alike in _grouped(map(bytes, thumbnails), range(len(thumbnails))):
-        for _ in run(look, alike):
+        files = look.files_of(alike)
+        if len(files) < 2:
+            continue
+        for _ in run(look, files):
             pass
         for same in _grouped(map(look.pixels_of, alike), alike):
             few = len(same) <= MANY_ALIKE
@@ -177,6 +194,10 @@ class _Look:
         pixels = decode_stored(self._source.read(sample.image), sample.image).colors
         self.pixels[sample.image_sha256] = (pixels.shape[:2], pixels_sha256(pixels))
         return close_up(to_gray(spread_to_8_bits(pixels)))
+
+    def files_of(self, indices: Sequence[int]) -> list[int]:
+        """Return one sample of each distinct file of some samples."""
+        return list({self._samples[index].image_sha256: index for index in indices}.values())
 
     def pixels_of(self, index: int) -> Hashable:
         """Return what is equal for equal pixels alone, of a sample that was looked at."""
@@ -224,26 +245,27 @@ def find_differing_masks(pairs: Iterable[Pair], release: Release) -> Iterator[Fi
 
 
 def find_too_alike(
-    samples: Sequence[Sample], duplicates: Iterable[Duplicate], distinct: int, release: Release
+    samples: Sequence[Sample], duplicates: Sequence[Duplicate], distinct: int, release: Release
 ) -> Iterator[Finding]:
     """Yield a warning if near duplicates leave few pictures, where they were not measured.
 
     A fixed camera makes pictures of different parts look the same.
     """
-    near = any(pair.kind == "near" for pair in duplicates)
-    if near and not release.knows_near and 2 * distinct < len(samples):
+    equal = ((pair.first, pair.second) for pair in duplicates if pair.kind != "near")
+    exact = len(set(connected((sample.name for sample in samples), equal).values()))
+    if not release.knows_near and 2 * distinct < exact:
         message = (
-            f"{len(samples)} samples are {distinct} distinct picture{'s' if distinct > 1 else ''}, "
-            "as far as they look the same; if they show different parts, '--duplicates exact' "
-            "keeps them apart"
+            f"{exact} pictures look like {distinct}; if they show different parts, "
+            "'--duplicates exact' keeps them apart"
         )
         yield Finding("warning", "too-alike", "", message)
 
 
 def with_groups(samples: Sequence[Sample], pairs: Iterable[Pair]) -> tuple[Sample, ...]:
-    """Return samples with their group: the first of the items that shared pictures link."""
+    """Return samples with their group: the first of the items that shared pictures link.
+
+    `pairs` are of these samples.
+    """
     items = dict.fromkeys(sample.item for sample in samples)
-    kept = {sample.name for sample in samples}
-    links = [(a.item, b.item) for a, b, _ in pairs if {a.name, b.name} <= kept]
-    groups = connected(items, links)
+    groups = connected(items, ((a.item, b.item) for a, b, _ in pairs))
     return tuple(replace(sample, group=groups[sample.item]) for sample in samples)

@@ -30,7 +30,8 @@ def label_own(
     """
     images = [name for name in names if stem_and_suffix(name)[1]]
     strays = by_folder(name for name in names if not stem_and_suffix(name)[1])
-    labels = {name: _labels_of(name, options) for name in images}
+    asked = _asked(options)
+    labels = {name: _labels_of(name, asked) for name in images}
     _refuse_unused(source, labels, options)
     candidates = candidates_of(images, options)
     for files in candidates.values():
@@ -52,10 +53,9 @@ def _asked(options: LayoutOptions) -> dict[Label, Sequence[str]]:
     return {label: folder_parts(folder) for label, folder in folders if folder is not None}
 
 
-def _labels_of(name: str, options: LayoutOptions) -> list[Label]:
+def _labels_of(name: str, asked: Mapping[Label, Sequence[str]]) -> list[Label]:
     """Return the labels that an image has by its folders: one, unless something is wrong."""
     folders = name.casefold().split("/")[:-1]
-    asked = _asked(options)
     found = [label for label, wanted in asked.items() if _lies_in(folders, wanted)]
     if len(asked) > 1 or found:
         return found

@@ -132,9 +132,11 @@ def check_layout(options: LayoutOptions) -> LayoutOptions:
 def _check_rule(options: LayoutOptions) -> None:
     """Check how masks are to be read."""
     if options.mask_classes is not None:
-        read_classes(str(options.mask_classes))
-        if options.mask_threshold is not None:
-            raise UsageError("--mask-classes and --mask-threshold exclude each other")
+        _check_text("mask_classes", options.mask_classes)
+        read_classes(options.mask_classes)
+        for other in ("mask_threshold", "dilate"):
+            if getattr(options, other) is not None:
+                raise UsageError(f"--mask-classes and --{option_of(other)} exclude each other")
     if options.mask_threshold is not None:
         _require_between("mask-threshold", options.mask_threshold, 0, 254)
     if options.dilate is not None:

@@ -163,7 +163,8 @@ def _settle(
         )
     if kolektor is None:
         own = replace(layout, layout="pairs")
-        if layout.of_pairs or (not looks_like_kolektor(source, names) and are_pairs(names, own)):
+        asked = bool(layout.of_pairs)
+        if asked or (not looks_like_kolektor(source, names) and are_pairs(source, names, own)):
             layout = own
     return layout, kolektor
 

@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kolektor_cli.errors import UsageError
+from kolektor_cli.io.reserved import is_reserved
 from kolektor_cli.samples import COMBINED, Color, MaskRule
 
 _MOST_TYPES = 255
 """The most types that marks of 8 bits can number."""
 
 _TYPE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+_GRAY = re.compile(r"[0-9]{1,5}")
+
+_LARGEST = 65535
+"""The largest gray value of 16 bits."""
 
 Classes = tuple[tuple[str, str], ...]
 
@@ -41,7 +47,7 @@ def _check_values(values: Sequence[str]) -> None:
     seen = set()
     for value in values:
         color = color_of(value)
-        if not value or (value.startswith("#") and color is None):
+        if color is None and (not value or value.startswith("#") or value.isdecimal()):
             raise UsageError(
                 f"--mask-classes: {value!r} is no value; give a gray value, a color as #ff0000, or "
                 "a label of labelme"
@@ -61,6 +67,8 @@ def _check_types(names: Sequence[str]) -> None:
                 f"--mask-classes: {name!r} cannot be a type of defects; use letters, digits, - and "
                 f"_, but not 'good', not '{COMBINED}', and no 'train_' in front"
             )
+        if is_reserved(name):
+            raise UsageError(f"--mask-classes: {name!r} is the name of a device under Windows")
     spellings: dict[str, str] = {}
     for name in names:
         other = spellings.setdefault(name.casefold(), name)
@@ -75,7 +83,7 @@ def _check_types(names: Sequence[str]) -> None:
 
 def color_of(value: str) -> Color | None:
     """Return the colour of a gray value (``3``) or of ``#ff0000``; None for other texts."""
-    if value.isascii() and value.isdecimal():
+    if _GRAY.fullmatch(value) and int(value) <= _LARGEST:
         return (int(value), int(value), int(value))
     if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         return (int(value[1:3], 16), int(value[3:5], 16), int(value[5:], 16))

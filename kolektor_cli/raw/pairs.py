@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import get_args
 
-from kolektor_cli.errors import SourceError
+from kolektor_cli.errors import ImageError, SourceError
 from kolektor_cli.findings import Finding
 from kolektor_cli.io.source import Source
+from kolektor_cli.raw.labelme import decode_labelme
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.pairing import Candidate, Candidates
 from kolektor_cli.raw.releases import Release, own_images
@@ -57,49 +59,67 @@ def pair_own(
     SourceError
         No image has a mask.
     """
-    images, masks, others = _roles(names, options)
-    candidates = candidates_of(images, options)
-    unused = _give_masks(candidates, masks)
-    _refuse_no_pair(source, candidates, unused, options)
-    strays = by_folder([*others, *unused])
-    findings = unread_images(strays, {name.rpartition("/")[0] for name in (*images, *masks)})
+    paired = _pair(names, options)
+    _refuse_no_pair(source, paired.candidates, paired.unused, options)
+    strays = by_folder([*paired.others, *paired.unused])
+    findings = unread_images(strays, {name.rpartition("/")[0] for name in paired.used})
     message = "ignored, being no image or mask of a sample"
-    return candidates, [*findings, *stray_findings("warning", strays, message)]
+    return paired.candidates, [*findings, *stray_findings("warning", strays, message)]
 
 
 def count_pairs(names: Iterable[str], options: LayoutOptions) -> tuple[int, list[str]]:
     """Return how many images have one mask, and the files that are no sample by the options."""
-    images, masks, _ = _roles(names, options)
-    candidates = candidates_of(images, options)
-    _give_masks(candidates, masks)
+    found = _pair(names, options).candidates.values()
     numbers = {1} if options.no_mask is None else {0, 1}
     odd = [
         name
-        for files in candidates.values()
+        for files in found
         if len(files.images) != 1 or len(files.masks) not in numbers or files.problem
         for name in (*files.images, *files.masks)
     ]
-    return sum(len(f.images) == len(f.masks) == 1 for f in candidates.values()), odd
+    return sum(len(files.images) == len(files.masks) == 1 for files in found), odd
 
 
-def are_pairs(names: Iterable[str], options: LayoutOptions) -> bool:
-    """Return whether files are samples by the options, some of them with a mask."""
+def are_pairs(source: Source, names: Sequence[str], options: LayoutOptions) -> bool:
+    """Return whether files are samples by the options, some of them with a mask.
+
+    JSON is a mask if the first such file is labelme's.
+    """
     whole, odd = count_pairs(names, options)
-    return whole > 0 and not odd
+    drawn = [name for name in masks_of_images(names, options) if name.casefold().endswith(_JSON)]
+    return whole > 0 and not odd and (not drawn or _is_labelmes(source, drawn[0]))
+
+
+def _is_labelmes(source: Source, name: str) -> bool:
+    try:
+        # Where the file gives no size, any will do.
+        decode_labelme(source.read(name), name, (1, 1))
+    except (SourceError, ImageError):
+        return False
+    return True
 
 
 def masks_of_images(names: Iterable[str], options: LayoutOptions) -> list[str]:
     """Return the files that are masks of images by their names."""
-    images, masks, _ = _roles(names, options)
-    candidates = candidates_of(images, options)
-    _give_masks(candidates, masks)
-    return [mask for files in candidates.values() if files.images for mask in files.masks]
+    found = _pair(names, options).candidates.values()
+    return [mask for files in found if files.images for mask in files.masks]
 
 
-def _roles(
-    names: Iterable[str], options: LayoutOptions
-) -> tuple[list[str], dict[str, list[str]], list[str]]:
-    """Return the images among files, the masks with the keys of their images, and the others."""
+@dataclass(frozen=True, slots=True)
+class _Paired:
+    """Files as they are paired by their names.
+
+    `used` are all images and masks, `unused` those of JSON that are masks of no image, `others` all
+    other files.
+    """
+
+    candidates: Candidates
+    used: Sequence[str]
+    unused: Sequence[str]
+    others: Sequence[str]
+
+
+def _pair(names: Iterable[str], options: LayoutOptions) -> _Paired:
     images, masks, others = [], {}, []
     for name in names:
         keys = _keys_of_mask(name, options)
@@ -109,7 +129,9 @@ def _roles(
             images.append(name)
         else:
             others.append(name)
-    return images, masks, others
+    candidates = candidates_of(images, options)
+    unused = _give_masks(candidates, masks)
+    return _Paired(candidates, [*images, *masks], unused, others)
 
 
 def _refuse_no_pair(

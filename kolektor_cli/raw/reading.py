@@ -108,10 +108,9 @@ def examine(
 
 def _masks_as_images(name: str, pixels: Pixels) -> Iterator[Finding]:
     """Yield an error if an image of a source without masks has the values of a mask alone."""
-    values = set(gray_values(to_gray(pixels)))
-    if values <= {0, 255} or values <= {0, 1}:
-        shown = " and ".join(map(str, sorted(values)))
-        message = f"holds the values {shown} alone, as a mask does; move masks out of the source"
+    values = gray_values(to_gray(pixels))
+    if values in ((0, 255), (0, 1)):
+        message = f"holds but 0 and {values[1]}, as a mask does; move masks out of the source"
         yield Finding("error", "mask-as-image", name, message)
 
 

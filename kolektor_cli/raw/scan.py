@@ -129,7 +129,7 @@ def scan_and_derive(
     Each file is decoded once for both. Several threads call `derive` at once, before duplicates and
     official images are known: a sample may be left out later, or get its official name, and its
     group is still its item. With an `executor`, all this is done by `jobs` workers of it, in other
-    processes or on other machines.
+    processes or on other machines, but for the closer look at samples that may be the same picture.
     """
     seen, derived = _examine_all(
         source, derive, layout, depth, trust_masks, jobs, executor, progress

@@ -32,7 +32,7 @@ from kolektor_cli.reports.parts import (
     findings_part,
     pairs_part,
     range_text,
-    unmarked_part,
+    weak_part,
 )
 from kolektor_cli.samples import DUPLICATE_KINDS, DUPLICATE_TITLES, Sample, natural_key
 from kolektor_cli.tree.manifest import fingerprint
@@ -69,12 +69,12 @@ def source_page(
     """
     title = f"{source.path.resolve().name}: raw dataset"
     load = _Loader(source, scan)
-    unmarked = [s.image for s in scan.samples if s.label == "defective" and not s.is_marked]
+    weak = [s.image for s in scan.samples if s.label == "defective" and not s.is_marked]
     sections = [
         _overview(scan),
         chapter("findings", "Findings", *findings_part(scan.findings, load, jobs)),
         _same(source, scan, jobs),
-        defects_part("Defects", _defects(scan, cells), unmarked_part(unmarked, load, jobs)),
+        defects_part("Defects", _defects(scan, cells), weak_part(weak, load, jobs)),
         about_part({"files of all samples": _fingerprint(scan)}),
     ]
     defective = sum(sample.label == "defective" for sample in scan.samples)

@@ -33,7 +33,7 @@ from kolektor_cli.reports.parts import (
     defects_part,
     findings_part,
     pairs_part,
-    unmarked_part,
+    weak_part,
 )
 from kolektor_cli.samples import LABELS
 from kolektor_cli.splits.split import SPLIT_NAMES, Counts
@@ -100,13 +100,13 @@ def tree_page(
     manifest = checked.tree.manifest
     defects = _defects(checked, not scores, jobs, progress)
     weak = [image.path for image in checked.images if image.weak]
-    unmarked = unmarked_part(weak, partial(_load, checked), jobs)
+    without_masks = weak_part(weak, partial(_load, checked), jobs)
     sections = [
         *scores,
         _overview(checked),
         _checks(checked, jobs),
         _leaks(checked, jobs),
-        defects_part("Defects as they came out", defects, unmarked),
+        defects_part("Defects as they came out", defects, without_masks),
         *([_lost(manifest)] if manifest else []),
         about_part({"tree": checked.fingerprint or "not known", **(fingerprints or {})}),
     ]

@@ -129,7 +129,7 @@ def pairs_part(pairs: Sequence[Pair], load: Load, jobs: int | None) -> list[Html
     return [gallery(cells), *_more(len(pairs) - MOST, "pairs are not shown")]
 
 
-def unmarked_part(names: Sequence[str], load: Load, jobs: int | None) -> list[Html]:
+def weak_part(names: Sequence[str], load: Load, jobs: int | None) -> list[Html]:
     """Return pictures of defective images that have no mask, the first ones."""
     if not names:
         return []
@@ -144,16 +144,14 @@ def unmarked_part(names: Sequence[str], load: Load, jobs: int | None) -> list[Ht
     return [told, gallery(cells), *_more(len(names) - MOST, "are not shown")]
 
 
-def defects_part(
-    title: str, defects: Sequence[NamedDefect], unmarked: Sequence[Html] = ()
-) -> Section:
+def defects_part(title: str, defects: Sequence[NamedDefect], weak: Sequence[Html] = ()) -> Section:
     """Return all defective images, the sizes of their defects, and where these lie.
 
-    `unmarked` is that of `unmarked_part`.
+    `weak` is that of `weak_part`.
     """
     if not defects:
         nothing = [paragraph(text("There is no defective image."))]
-        return chapter("defects", title, *(unmarked or nothing))
+        return chapter("defects", title, *(weak or nothing))
     areas = [float(one.cell.area) for one in defects]
     told = "Defect area of each defective image"
     drawn = plots.histogram("sizes", told, "pixels, logarithmic", {"images": areas}, log=True)
@@ -167,7 +165,7 @@ def defects_part(
             text("The defects as a table"),
             table("Defective images", ("image", "pixels", "regions", "remark"), rows),
         ),
-        *unmarked,
+        *weak,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
@@ -129,20 +129,19 @@ def split_by_items(
 def find_leaks(assigned: Mapping[str, SplitName], duplicates: Iterable[Duplicate]) -> list[Leak]:
     """Return the pairs that are the same picture, one in train or val and one in test.
 
-    Of a picture of more than `MANY_ALIKE` samples, of which `duplicates` tell only some pairs, each
-    sample is told once: with the first one of the other side.
+    Of a picture of more than `MANY_ALIKE` samples `duplicates` tell only some pairs: a sample that
+    is in none of these leaks is told with the first one of the other side.
     """
     duplicates = list(duplicates)
-    pictures = _large_pictures(duplicates)
-    many = {name for picture in pictures for name in picture}
     leaks = []
     for pair in duplicates:
-        if pair.first in many:
-            continue
         for train, test in ((pair.first, pair.second), (pair.second, pair.first)):
             if assigned.get(train) in ("train", "val") and assigned.get(test) == "test":
                 leaks.append(Leak(train, test, pair.kind))
-    return [*leaks, *(leak for picture in pictures for leak in _leaks_of(picture, assigned))]
+    told = {name for leak in leaks for name in (leak.train, leak.test)}
+    for picture in _large_pictures(duplicates):
+        leaks += _leaks_of(picture, assigned, told)
+    return leaks
 
 
 def _large_pictures(duplicates: Sequence[Duplicate]) -> list[dict[str, DuplicateKind]]:
@@ -159,14 +158,19 @@ def _large_pictures(duplicates: Sequence[Duplicate]) -> list[dict[str, Duplicate
 
 
 def _leaks_of(
-    picture: Mapping[str, DuplicateKind], assigned: Mapping[str, SplitName]
+    picture: Mapping[str, DuplicateKind], assigned: Mapping[str, SplitName], told: Collection[str]
 ) -> Iterator[Leak]:
-    """Pair all samples of a large picture that train, and all that are tested, with one another."""
+    """Pair samples of a large picture that are not told yet with the first one of the other side.
+
+    The kind is that of the pair of both with the first sample, the weaker one.
+    """
     trained = [name for name in picture if assigned.get(name) in ("train", "val")]
     tested = [name for name in picture if assigned.get(name) == "test"]
     if not trained or not tested:
         return
-    pairs = [(trained[0], test) for test in tested] + [(t, tested[0]) for t in trained[1:]]
+    pairs = [(trained[0], test) for test in tested if test not in told]
+    told = {*told, *(name for pair in pairs for name in pair)}
+    pairs += [(train, tested[0]) for train in trained if train not in told]
     for train, test in pairs:
         kind = max(picture[train], picture[test], key=DUPLICATE_KINDS.index)
         yield Leak(train, test, kind)

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.findings import Finding
+from kolektor_cli.io.reserved import is_reserved
 from kolektor_cli.samples import Label
 from kolektor_cli.splits.split import SplitName
 
@@ -34,9 +35,6 @@ _TOPS: Mapping[SplitName, str] = {"train": "train", "val": "validation", "test":
 """The top folders of images, by split."""
 
 _SPLITS: Mapping[str, SplitName] = {top: split for split, top in _TOPS.items()}
-
-_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
-"""Names of devices under Windows, which cannot name a folder there."""
 
 _MASK_PLACES = (("test/", "ground_truth/"), ("train/", "ground_truth/train_"))
 """What the folders of defective images begin with, and those of their masks."""
@@ -81,11 +79,6 @@ def check_category(category: str) -> str:
     if len(category.encode(errors="surrogatepass")) > 200:
         raise UsageError(f"category {category[:20]!r}...: is longer than 200 bytes")
     return category
-
-
-def is_reserved(name: str) -> bool:
-    """Return whether a name is that of a device under Windows, which no folder can have there."""
-    return _RESERVED.fullmatch(name.partition(".")[0]) is not None
 
 
 def folder_of(split: SplitName, kind: str) -> str | None:

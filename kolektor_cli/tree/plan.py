@@ -18,7 +18,6 @@ from kolektor_cli.tree.layout import (
     check_category,
     check_names,
     folder_of,
-    is_reserved,
     is_test_of_defects,
     mask_path,
 )
@@ -199,9 +198,6 @@ def _plan_image(
 
 
 def _refuse_paths(paths: Sequence[str], types: Sequence[str]) -> None:
-    for kind in types:
-        if is_reserved(kind):
-            raise UsageError(f"--mask-classes: {kind!r} is the name of a device under Windows")
     findings = [*check_names(paths), *check_structure(dict.fromkeys(paths, "file"), types)]
     if findings:
         raise UsageError(f"{findings[0].path}: {findings[0].message}; choose --names index")

@@ -169,7 +169,7 @@ def test_source_of_a_tree_without_a_manifest_may_not_be_read(tmp_path: Path) -> 
     run("convert", tmp_path / "cast", tmp_path / "out", "--good", "ok")
     (tmp_path / "out/cast/manifest.json").unlink()
     told = error_of("verify", tmp_path / "out", "--source", tmp_path / "cast", code=3)
-    assert "has no manifest that says how its source was read" in told
+    assert "has no whole manifest that says how its source was read" in told
 
 
 def test_validation_share_of_less_than_one_sample_is_told(own: Path, tmp_path: Path) -> None:

@@ -103,10 +103,9 @@ def test_file_that_changes_meanwhile_is_named_and_nothing_is_left(
     assert not (tmp_path / "out").exists()
 
 
-def test_cluster_reads_and_decodes_each_image_once(
+def test_cluster_scans_and_writes_and_this_process_does_not(
     cluster: LocalCluster, synthetic: Path, tmp_path: Path
 ) -> None:
-    """This process decodes none: OpenCV is not even asked here."""
     told: list[tuple[str, int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kolektor_cli.raw.reading.decode_stored", _refuse)

@@ -13,6 +13,9 @@ import pytest
 from kolektor_cli.core.conversion import ConvertOptions, convert
 from kolektor_cli.core.splitting import split
 from kolektor_cli.errors import UsageError
+from kolektor_cli.imaging.codec import decode_stored
+from kolektor_cli.imaging.stored import Stored
+from kolektor_cli.raw import duplicates
 from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.samples import MANY_ALIKE
 from kolektor_cli.splits.split import SplitOptions
@@ -42,7 +45,7 @@ def test_what_only_looks_the_same_is_another_picture(tmp_path: Path) -> None:
     alike(tmp_path, 8, changed=2)
     near = scan_own(tmp_path, NEAR)
     assert near.distinct == 1
-    assert "8 samples are 1 distinct picture, as far" in message(near, "too-alike")
+    assert message(near, "too-alike").startswith("8 pictures look like 1;")
     found = scan_own(tmp_path, EXACT)
     assert not found.findings
     assert (found.distinct, found.duplicates) == (8, ())
@@ -113,9 +116,32 @@ def test_too_few_good_samples_are_not_put_down_to_duplicates(tmp_path: Path) -> 
 
 
 def test_half_as_many_pictures_as_samples_are_not_too_alike(tmp_path: Path) -> None:
-    alike(tmp_path, 2, changed=1)
-    for number in range(20, 22):
-        write_pixels(tmp_path / f"{number}.png", draw_image(number))
+    alike(tmp_path, 3, changed=1)
+    write_pixels(tmp_path / "20.png", draw_image(20))
+    # Copies are not what only looks the same.
+    for name in ("21", "22", "23"):
+        shutil.copy(tmp_path / "20.png", tmp_path / f"{name}.png")
     found = scan_own(tmp_path, NEAR)
-    assert (len(found.samples), found.distinct) == (4, 3)
-    assert [f.code for f in found.findings] == ["duplicate-label"]
+    assert (len(found.samples), found.distinct) == (7, 2)
+    assert {f.code for f in found.findings} == {"duplicate-label"}
+    alike(tmp_path, 4, changed=1)
+    assert "too-alike" in {f.code for f in scan_own(tmp_path, NEAR).findings}
+
+
+def test_each_distinct_file_is_decoded_once_more_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alike(tmp_path, 4, changed=1)
+    for name in ("21", "22", "23"):
+        shutil.copy(tmp_path / "01.png", tmp_path / f"{name}.png")
+    write_pixels(tmp_path / "24.bmp", read_gray(tmp_path / "02.png"))
+    seen: list[str] = []
+
+    def counted(data: bytes, name: str) -> Stored:
+        seen.append(name)
+        return decode_stored(data, name)
+
+    monkeypatch.setattr(duplicates, "decode_stored", counted)
+    found = scan_own(tmp_path, EXACT)
+    assert found.distinct == 4
+    assert len(seen) == len({(tmp_path / name).read_bytes() for name in seen})

@@ -94,7 +94,14 @@ def test_masks_are_not_passed_over(tmp_path: Path, mask: str) -> None:
     assert found.errors
 
 
-@pytest.mark.parametrize("marks", [(0, 255), (0, 1), (255,)])
+@pytest.mark.parametrize("value", [0, 90, 255])
+def test_image_of_one_value_is_an_image(tmp_path: Path, value: int) -> None:
+    write(tmp_path, "ok/1.png", "bad/1.png")
+    write_pixels(tmp_path / "ok/2.png", np.full((60, 40), value, np.uint8))
+    assert len(scan_own(tmp_path, BOTH).samples) == 3
+
+
+@pytest.mark.parametrize("marks", [(0, 255), (0, 1)])
 def test_mask_by_its_values_is_no_image(tmp_path: Path, marks: tuple[int, ...]) -> None:
     write(tmp_path, "ok/1.png", "ok/2.png", "bad/1.png")
     mask = np.zeros((60, 40), np.uint8)

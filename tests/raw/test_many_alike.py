@@ -16,7 +16,7 @@ from kolektor_cli.raw.layout_options import LayoutOptions
 from kolektor_cli.raw.scan import Scan, scan_source
 from kolektor_cli.samples import MANY_ALIKE
 from kolektor_cli.splits.protocols import balanced
-from kolektor_cli.splits.split import find_leaks
+from kolektor_cli.splits.split import Leak, SplitName, find_leaks
 from tests.conftest import draw_image
 from tests.own import write_pixels
 
@@ -109,12 +109,37 @@ def test_few_that_are_left_of_many_alike_stay_together(root: Path) -> None:
     for index in range(6):
         write_defective(root, f"b{index}", taken_again(index))
     found = scan(root)
-    left = {f"a{index}" for index in range(number)} - found.left_out.keys()
-    assert {"a0", "b0"} <= found.left_out.keys()
+    assert found.left_out.keys() == {f"{kind}{index}" for kind in "ab" for index in range(6)}
+    left = {f"a{index}" for index in range(6, number)}
     assert len({sample.group for sample in found.samples if sample.name in left}) == 1
     kept = [pair for pair in found.duplicates if {pair.first, pair.second} <= left]
-    if len(left) <= MANY_ALIKE:
-        assert len(kept) == len(left) * (len(left) - 1) / 2
+    assert len(kept) == len(left) * (len(left) - 1) / 2
+
+
+@pytest.mark.parametrize("number", [8, MANY], ids=["few", "many"])
+def test_equal_pictures_are_compared_among_those_that_only_look_the_same(
+    root: Path, number: int
+) -> None:
+    """Neither is the first of its label, and other pairs of both are near."""
+    write_defective(root, "a", taken_again(1000))
+    for index in range(number):
+        write_pixels(root / f"b{index}.png", taken_again(index))
+    write_pixels(root / "c1.png", taken_again(2000))
+    write_defective(root, "c2", taken_again(2000))
+    for name in ("d1", "d2"):
+        write_defective(root, name, taken_again(3000))
+    mask = np.zeros((60, 40), np.uint8)
+    mask[20:30, 20:30] = 255
+    write_pixels(root / "d2_mask.png", mask)
+    found = scan(root)
+    assert found.left_out == {"c1": "duplicate-label", "c2": "duplicate-label"}
+    [finding] = [f for f in found.findings if f.code == "duplicate-mask"]
+    assert finding.path == "d1_mask.png"
+    [same] = [pair for pair in found.duplicates if (pair.first, pair.second) == ("d1", "d2")]
+    assert same.kind == "file"
+    assigned: dict[str, SplitName] = {sample.name: "unused" for sample in found.samples}
+    assigned |= {"d1": "train", "d2": "test"}
+    assert find_leaks(assigned, found.duplicates) == [Leak("d1", "d2", "file")]
 
 
 def test_many_alike_are_not_all_compared(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

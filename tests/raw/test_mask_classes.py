@@ -11,7 +11,7 @@ import pytest
 
 from kolektor_cli.errors import UsageError
 from kolektor_cli.imaging.marks import decode_mask
-from kolektor_cli.raw.layout_options import LayoutOptions, check_layout
+from kolektor_cli.raw.layout_options import LayoutOptions, check_layout, layout_of
 from kolektor_cli.raw.mask_classes import read_classes
 from kolektor_cli.raw.masks import decode_marks
 from tests.own import PAIRS, labelme, scan_own, shape, write_own, write_pixels
@@ -48,7 +48,7 @@ def test_classes_are_pairs_of_value_and_type(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "names no class"),
+        ("", "'' is not a text"),
         (" , ", "names no class"),
         ("1=", "'' cannot be a type"),
         ("1=good", "'good' cannot be a type"),
@@ -58,6 +58,9 @@ def test_classes_are_pairs_of_value_and_type(
         ("1=a,2=A", "a and A are one folder"),
         ("=a", "'' is no value"),
         ("#f00=a", "'#f00' is no value"),
+        ("65536=a", "'65536' is no value"),
+        (5000 * "1" + "=a", "is no value"),
+        ("1=aux", "is the name of a device"),
         ("1=a b", "'a b' cannot be a type"),
         ("1=../x", "cannot be a type"),
         ("1=train_a", "'train_a' cannot be a type"),
@@ -73,9 +76,15 @@ def test_classes_that_cannot_be_are_refused(text: str, told: str) -> None:
         check_layout(LayoutOptions(mask_classes=text))
 
 
-def test_classes_and_a_threshold_exclude_each_other() -> None:
-    with pytest.raises(UsageError, match="exclude each other"):
-        check_layout(LayoutOptions(mask_classes="1=a", mask_threshold=3))
+@pytest.mark.parametrize("other", ["mask_threshold", "dilate"])
+def test_classes_and_other_rules_exclude_each_other(other: str) -> None:
+    with pytest.raises(UsageError, match=f"--mask-classes and --{other.replace('_', '-')} excl"):
+        check_layout(LayoutOptions(mask_classes="1=a", **{other: 3}))  # type: ignore[arg-type]
+
+
+def test_classes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(UsageError, match="--mask-classes 5 is not a text"):
+        layout_of({"mask_classes": 5})
 
 
 def test_marks_are_the_numbers_of_types() -> None:

@@ -259,6 +259,7 @@ def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, lay
         ("Part0.jpg", "Part0_label.bmp"),
         ("a/1.jpg", "a/1_mask.png", "masks/2.png"),
         ("a/1.jpg", "a/1_mask.png", "masks/a/1.png"),
+        ("a/1.jpg", "a/1.json"),
     ],
     ids=[
         "a tree",
@@ -267,6 +268,7 @@ def test_pairs_are_recognised_where_every_image_has_its_mask(tmp_path: Path, lay
         "an item",
         "a mask alone",
         "two masks",
+        "JSON of another tool",
     ],
 )
 def test_what_is_not_clear_is_not_taken_for_pairs(tmp_path: Path, names: tuple[str, ...]) -> None:

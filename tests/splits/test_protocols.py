@@ -26,7 +26,7 @@ from kolektor_cli.splits.protocols import (
     vicos,
 )
 from kolektor_cli.splits.protocols import official as official_split
-from kolektor_cli.splits.split import Split, SplitName, find_leaks
+from kolektor_cli.splits.split import Leak, Split, SplitName, find_leaks
 from tests.samples import (
     Dataset,
     count_samples,
@@ -257,6 +257,9 @@ def test_leaks_of_very_many_samples_of_one_picture_are_told_once_a_sample() -> N
         ("a2", "a4"),
     ]
     assert [leak.kind for leak in leaks] == ["file", *["near"] * 37]
+    pairs.append(Duplicate("a2", "a9", "file"))
+    assert find_leaks(assigned, pairs)[0] == Leak("a2", "a9", "file")
+    assert len(find_leaks(assigned, pairs)) == 37
     assert find_leaks(dict.fromkeys(["a0", *names], "train"), pairs) == []
     same = [Duplicate("a0", name, "file") for name in names]
     assert {leak.kind for leak in find_leaks(assigned, same)} == {"file"}
