@@ -325,3 +325,17 @@ def test_black_palette_mask_and_no_mask_of_one_picture_do_not_differ(tmp_path: P
     found = inspect(own, layout=replace(PAIRS, no_mask="good")).scan
     assert [finding.code for finding in found.findings] == []
     assert [(d.first, d.second, d.kind) for d in found.duplicates] == [("1", "2", "file")]
+
+
+def test_copy_that_was_left_out_may_be_mended_later(tmp_path: Path) -> None:
+    """The source then has a sample and a duplicate more than the tree accounts for as used."""
+    raw = tmp_path / "own"
+    for number in range(8):
+        box = (3, 4, 5, 6) if number < 2 else None
+        write_own(raw / f"{number}.png", number, raw / f"{number}_mask.png", box)
+    shutil.copy(raw / "7.png", raw / "copy.png")
+    (raw / "copy_mask.png").write_bytes(b"no mask")
+    made = convert(raw, tmp_path / "out", ConvertOptions(layout=PAIRS, skip_bad=True))
+    assert made.scan.left_out == {"copy": "unreadable"}
+    shutil.copy(raw / "7_mask.png", raw / "copy_mask.png")
+    assert failed(verify(made.target, source=raw)) == {"own": []}
