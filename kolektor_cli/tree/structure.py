@@ -171,7 +171,8 @@ def _number(images: Sequence[str]) -> str:
 
 def _advice_for_images(parent: str, folder: str, images: Sequence[str], types: Types) -> str:
     """Return what to do with images in a folder that is not read and not merely misnamed."""
-    if types is not None and parent in ("train", "test", "ground_truth"):
+    named_good = is_called_good(folder)
+    if types is not None and parent in ("train", "test", "ground_truth") and not named_good:
         return f"rename it to that of its type: {', '.join(sorted(types))}"
     if is_leaf(parent, types) and is_mask(f"{parent}/"):
         stem = folder.rpartition("/")[2]

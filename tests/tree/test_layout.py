@@ -131,6 +131,19 @@ def test_folder_that_we_do_not_make_is_an_error(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "advice"),
+    [
+        ("ground_truth/good", "good images have no masks in this layout"),
+        ("ground_truth/crack", "rename it to that of its type: defect, dent"),
+    ],
+)
+def test_only_what_is_not_good_gets_the_name_of_a_type(folder: str, advice: str) -> None:
+    files = entries(*OURS, f"{folder}/000_mask.png")
+    [found] = [f for f in check_structure(files, {DEFECT, "dent"}) if f.code == "unexpected-folder"]
+    assert advice in found.message
+
+
+@pytest.mark.parametrize(
     "folder", ["extra", "validation/defect", "ground_truth/good", "test/crack/sub", "val"]
 )
 def test_folder_that_no_consumer_expects_is_an_error_in_any_tree(folder: str) -> None:
