@@ -97,6 +97,15 @@ def write_pair_2(
         (folder / path).write_bytes(png.tobytes())
 
 
+def write_dataset_2(root: Path) -> Path:
+    """Write KolektorSDD2 with 3 of 6 training and 2 of 4 test images defective."""
+    for half, first, defective, count in (("train", 10000, 3, 6), ("test", 20000, 2, 4)):
+        for index in range(count):
+            box = (5, 10, 12, 6) if index < defective else None
+            write_pair_2(root / half, str(first + index), first + index, box)
+    return root
+
+
 @pytest.fixture
 def make_dataset_2(tmp_path: Path) -> MakeDataset:
     """Write tiny KolektorSDD2s: in each half as many images, the first of them defective."""

@@ -288,13 +288,9 @@ def _check_match(
         return Finding("error", "wrong-label", path, message)
     if label == "good" or mask is None or mask.problem:
         return None
-    for sample in filter(_is_marked, same_label):
+    for sample in (sample for sample in same_label if sample.is_marked):
         geometry = stretch((sample.width, sample.height), size)
         if pixels_sha256(transform_mask(read_mask(source, sample), geometry)) == mask.pixels_sha256:
             return None
     message = f"does not have the pixels that the mask of {same_label[0].name} gives"
     return Finding("error", "other-pixels", mask_path(path), message)
-
-
-def _is_marked(sample: Sample) -> bool:
-    return sample.is_marked

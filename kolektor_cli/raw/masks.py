@@ -88,7 +88,7 @@ class MaskReader:
 
     def __init__(self, source: Source, rule: MaskRule = PLAIN_MASKS) -> None:
         self._source = source
-        self._rule = rule
+        self.rule = rule
         # By the size of the image, too: a file of labelme may take it from there.
         self._known: dict[tuple[_Blank, Size | None], MaskFacts] = {}
 
@@ -105,7 +105,7 @@ class MaskReader:
         known = self._known.get((blank, image_size)) if blank else None
         if known:
             return known
-        facts = _look(data, name, self._rule, image_size)
+        facts = _look(data, name, self.rule, image_size)
         if blank and facts.pixels is None and len(self._known) < _MOST_BLANK:
             self._known[blank, image_size] = facts
         return facts
@@ -179,9 +179,8 @@ def _look(data: bytes, name: str, rule: MaskRule, image_size: Size | None) -> Ma
 
 def _types_in(pixels: Pixels, rule: MaskRule) -> tuple[str, ...]:
     """Return the types of defects that marks are of; none if the rule tells of none."""
-    if not rule.classes:
-        return ()
-    return tuple(rule.types[number - 1] for number in gray_values(pixels) if number)
+    types = rule.types
+    return tuple(types[number - 1] for number in gray_values(pixels) if number) if types else ()
 
 
 def _is_boxes(mask: Pixels) -> bool:

@@ -69,7 +69,11 @@ def pair_own(
 
 def count_pairs(names: Iterable[str], options: LayoutOptions) -> tuple[int, list[str]]:
     """Return how many images have one mask, and the files that are no sample by the options."""
-    found = _pair(names, options).candidates.values()
+    return _counted(_pair(names, options).candidates, options)
+
+
+def _counted(candidates: Candidates, options: LayoutOptions) -> tuple[int, list[str]]:
+    found = candidates.values()
     numbers = {1} if options.no_mask is None else {0, 1}
     odd = [
         name
@@ -85,9 +89,11 @@ def are_pairs(source: Source, names: Sequence[str], options: LayoutOptions) -> b
 
     JSON is a mask if the first such file is labelme's.
     """
-    whole, odd = count_pairs(names, options)
-    drawn = [name for name in masks_of_images(names, options) if name.casefold().endswith(_JSON)]
-    return whole > 0 and not odd and (not drawn or _is_labelmes(source, drawn[0]))
+    candidates = _pair(names, options).candidates
+    whole, odd = _counted(candidates, options)
+    masks = (mask for files in candidates.values() for mask in files.masks)
+    drawn = next((mask for mask in masks if mask.casefold().endswith(_JSON)), None)
+    return whole > 0 and not odd and (drawn is None or _is_labelmes(source, drawn))
 
 
 def _is_labelmes(source: Source, name: str) -> bool:

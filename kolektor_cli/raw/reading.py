@@ -100,7 +100,7 @@ def examine(
     findings.sort(key=lambda finding: finding.severity != "error")
     if any(finding.severity == "error" for finding in findings):
         return Examined(name, None, tuple(findings))
-    sample = _make_sample(name, files, seen, facts, layout.mask_rule)
+    sample = _make_sample(name, files, seen, facts, masks.rule)
     derived = derive(sample, seen.pixels, facts.pixels if facts else None)
     boxes = facts is not None and facts.boxes
     return Examined(name, sample, tuple(findings), seen.thumbnail, boxes, derived)

@@ -26,7 +26,14 @@ from kolektor_cli.tree.dataset import load_tree
 from kolektor_cli.tree.layout import mask_path
 from kolektor_cli.tree.manifest import FileEntry
 from kolektor_cli.tree.truth import open_truth
-from tests.conftest import SMALL, MakeDataset, listing, write_pair, write_pair_2, write_png
+from tests.conftest import (
+    SMALL,
+    MakeDataset,
+    listing,
+    write_dataset_2,
+    write_pair,
+    write_png,
+)
 from tests.running import run
 from tests.trees import check, failures, forge, notes, read_manifest
 
@@ -44,11 +51,7 @@ BOX = (5, 10, 12, 6)
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
     """Hold KolektorSDD2 with 3 of 6 training and 2 of 4 test images defective."""
-    for half, first, defective, count in (("train", 10000, 3, 6), ("test", 20000, 2, 4)):
-        for index in range(count):
-            box = BOX if index < defective else None
-            write_pair_2(tmp_path / "raw" / half, str(first + index), first + index, box)
-    return tmp_path / "raw"
+    return write_dataset_2(tmp_path / "raw")
 
 
 @pytest.fixture

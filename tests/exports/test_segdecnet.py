@@ -17,10 +17,15 @@ from kolektor_cli.imaging.pixels import Pixels
 from kolektor_cli.splits.pickles import pickle_numbers, read_pickled_numbers
 from kolektor_cli.splits.split import SplitOptions
 from kolektor_cli.tree.dataset import load_tree
-from tests.conftest import FOREIGN_MASKS, SMALL, listing, snapshot, write_pair_2, write_png
+from tests.conftest import (
+    FOREIGN_MASKS,
+    SMALL,
+    listing,
+    snapshot,
+    write_dataset_2,
+    write_png,
+)
 from tests.trees import read_manifest
-
-BOX = (5, 10, 12, 6)
 
 Listed = dict[int, bool]
 """Numbers of images, each with whether its pixel labels are to be used."""
@@ -29,11 +34,7 @@ Listed = dict[int, bool]
 @pytest.fixture
 def raw_2(tmp_path: Path) -> Path:
     """Hold KolektorSDD2 with 3 of 6 training and 2 of 4 test images defective."""
-    for half, first, defective, count in (("train", 10000, 3, 6), ("test", 20000, 2, 4)):
-        for index in range(count):
-            box = BOX if index < defective else None
-            write_pair_2(tmp_path / "raw_2" / half, str(first + index), first + index, box)
-    return tmp_path / "raw_2"
+    return write_dataset_2(tmp_path / "raw_2")
 
 
 def make_tree(raw: Path, out: Path, options: SplitOptions) -> Path:
